@@ -1,0 +1,155 @@
+//! The endpoint model: what the operator asks for, checked and resolved.
+//!
+//! Pure: no I/O, no tokio, no aya. `config` is the only maker of [`Desired`], so whoever holds one
+//! holds a configuration whose every rule was checked.
+
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, num::NonZeroU16, time::Duration};
+
+use ipnet::Ipv4Net;
+
+/// Everything the gateway shall do, as one consistent whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// What holds for the whole gateway.
+    pub gateway: Gateway,
+    /// Tenant networks by name.
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// Endpoint services by name.
+    pub services: BTreeMap<String, Service>,
+    /// Endpoints by name.
+    pub endpoints: BTreeMap<String, Endpoint>,
+}
+
+/// The `[gateway]` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Region that resources of this gateway belong to.
+    pub region: String,
+    /// The range that backends see as clients (guide §2.2.2: 198.19.128.0/17).
+    pub transit: Ipv4Net,
+    /// Where the program hooks in.
+    pub mode: Mode,
+    /// What a client is told when its connection can't be opened.
+    pub refuse: Refuse,
+    /// How long an idle flow lives.
+    pub timers: Timers,
+    /// Flow records preallocated for all endpoints together.
+    pub max_flows: u32,
+}
+
+/// Where the program hooks into an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Native XDP where the driver has it, else generic.
+    Auto,
+    /// Native XDP or nothing.
+    Xdp,
+    /// XDP in the kernel's generic receive path: any driver, slower.
+    Generic,
+}
+
+/// What a client is told when its connection can't be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuse {
+    /// A RST at once.
+    Reset,
+    /// Nothing.
+    Drop,
+}
+
+/// Idle times after which a TCP flow is freed (RFC 5382 REQ-5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timers {
+    /// Handshake not complete.
+    pub opening: Duration,
+    /// Established and silent.
+    pub established: Duration,
+    /// FIN or RST seen.
+    pub closing: Duration,
+}
+
+/// A tenant network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vpc {
+    /// The tenant; VPCs without one belong to the operator.
+    pub domain: Option<String>,
+    /// Interfaces where the network meets the gateway; at least one.
+    pub attach: Vec<String>,
+    /// The gateway's own address there, with the length of its on-link prefix.
+    pub address: Ipv4Net,
+    /// Named parts of the network; endpoint addresses come from them.
+    pub subnets: BTreeMap<String, Ipv4Net>,
+    /// Router for destinations outside the subnets.
+    pub next_hop: Option<Ipv4Addr>,
+}
+
+/// A published backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Name of the VPC that the backend is in.
+    pub vpc: String,
+    /// What answers.
+    pub backend: Backend,
+    /// Server port by endpoint port: at least one, at most 50.
+    pub ports: BTreeMap<Port, Port>,
+    /// Tenants that may make endpoints besides the service's own.
+    pub permissions: Vec<Permission>,
+    /// Operator's labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The one instance behind a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend {
+    /// What sort of instance it is; told to users, same for packets.
+    pub kind: BackendKind,
+    /// Its address in the service's VPC.
+    pub address: Ipv4Addr,
+}
+
+/// Sorts of backend of the guide (§2.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendKind {
+    /// Virtual machine.
+    Vm,
+    /// Load balancer.
+    Lb,
+    /// Bare metal server.
+    Bms,
+}
+
+/// Who may make an endpoint to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    /// `*`
+    Anyone,
+    /// `iam:domain::<id>`
+    Domain(String),
+}
+
+/// A consumer's way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name of the service it leads to.
+    pub service: String,
+    /// Name of the VPC it is dialled from.
+    pub vpc: String,
+    /// Name of the subnet its address is of.
+    pub subnet: String,
+    /// The address asked for; absent: the next free one of the subnet.
+    pub address: Option<Ipv4Addr>,
+    /// Open connections at once.
+    pub max_connections: u32,
+    /// Operator's labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A TCP port that can be dialled: 1..=65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port(pub NonZeroU16);
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
