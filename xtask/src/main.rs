@@ -1,2 +1,93 @@
-//! stub
-fn main() {}
+//! Sets up, builds, tests and demonstrates the project: `cargo xtask help`.
+
+mod build;
+mod cmd;
+mod lint;
+mod report;
+mod rig;
+mod setup;
+mod toolchain;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::setup::Purpose;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// Every task but `setup` begins by installing what it lacks.
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing on this machine, and say so.
+    Setup {
+        /// Only tell what is missing and how to mend it; exit 1 if anything is.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the eBPF object, and the agent and vpcectl around it.
+    Build,
+    /// Build, then run the agent in the foreground.
+    BuildAndLoad {
+        /// The gateway's configuration.
+        #[arg(long)]
+        config: PathBuf,
+        /// Further arguments of `vpce-agent run`.
+        #[arg(last = true)]
+        extra: Vec<OsString>,
+    },
+    /// Send real HTTP through an endpoint between two networks that use the same addresses.
+    Demo,
+    /// Run every test: on the host, then end to end on namespaces.
+    Test {
+        /// The long figures as well.
+        #[arg(long)]
+        long: bool,
+    },
+    /// Formatting, clippy, the rules of this project, and its dependencies.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup { check: true } => return Ok(setup::check()),
+        Task::Setup { check: false } => setup::install()?,
+        Task::Build => {
+            setup::ensure(&[Purpose::Build])?;
+            println!("{}", build::build()?);
+        }
+        Task::BuildAndLoad { config, extra } => {
+            setup::ensure(&[Purpose::Build, Purpose::Rig])?;
+            return Err(rig::load(&build::build()?, &config, &extra));
+        }
+        Task::Demo => {
+            setup::ensure(&[Purpose::Build, Purpose::Rig])?;
+            return rig::demo(&build::build()?);
+        }
+        Task::Test { long } => {
+            setup::ensure(&[Purpose::Build, Purpose::Rig])?;
+            return Ok(rig::test(&build::build()?, long));
+        }
+        Task::Lint => {
+            setup::ensure(&[Purpose::Build, Purpose::Lint])?;
+            return lint::lint();
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

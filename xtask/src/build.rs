@@ -1,0 +1,104 @@
+//! The eBPF object, and the agent that carries it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{cmd, toolchain, toolchain::Compiler};
+
+const TARGET: &str = "bpfel-unknown-none";
+
+/// What a build leaves behind; all paths are absolute.
+pub struct Built {
+    /// The daemon, with the object inside.
+    pub agent: PathBuf,
+    /// The operator's client.
+    pub vpcectl: PathBuf,
+    /// The eBPF object by itself.
+    pub object: PathBuf,
+}
+
+impl Built {
+    /// The variables by which the agent's build, the tests and the demo find these files.
+    pub fn env(&self) -> [(&'static str, &Path); 3] {
+        [
+            ("VPCE_AGENT", &self.agent),
+            ("VPCECTL", &self.vpcectl),
+            ("VPCE_EBPF_OBJECT", &self.object),
+        ]
+    }
+}
+
+impl fmt::Display for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}\n{}\n{}",
+            self.agent.display(),
+            self.vpcectl.display(),
+            self.object.display()
+        )
+    }
+}
+
+/// Builds the object, then the agent and vpcectl around it.
+pub fn build() -> Result<Built> {
+    let release = cmd::target_dir().join("release");
+    let built = Built {
+        agent: release.join("vpce-agent"),
+        vpcectl: release.join("vpcectl"),
+        object: ebpf_target_dir().join(TARGET).join("release/vpce"),
+    };
+    cmd::run(ebpf_cargo("build")?.arg("--release")).context("the eBPF object did not build")?;
+    let mut cargo = cmd::cargo();
+    cargo
+        .args(["build", "--release", "--package=vpce-agent"])
+        .env("VPCE_EBPF_OBJECT", &built.object);
+    cmd::run(&mut cargo).context("the agent did not build")?;
+    for file in [&built.agent, &built.vpcectl, &built.object] {
+        ensure!(
+            file.is_file(),
+            "cargo built no {}; does a setting of yours change where it builds?",
+            file.display()
+        );
+    }
+    Ok(built)
+}
+
+/// A cargo that compiles the eBPF crate for the kernel: `build`, `clippy`.
+///
+/// The stable compiler does it too: `RUSTC_BOOTSTRAP` gives it `-Z build-std`, and one compiler makes both sides.
+pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
+    let linker = toolchain::linker()?;
+    let flags = [
+        // 32-bit jumps and the atomics that return what they found.
+        "-Ctarget-cpu=v3".into(),
+        // BTF, which the kernel and the agent read, is made from the debug information.
+        "-Cdebuginfo=2".into(),
+        "-Clink-arg=--btf".into(),
+        format!("-Clinker={}", linker.display()),
+    ];
+    let mut cargo = Compiler::pick()?.command("cargo");
+    cargo
+        .current_dir(cmd::workspace())
+        .args([
+            subcommand,
+            "--package=vpce-ebpf",
+            "--target",
+            TARGET,
+            "-Zbuild-std=core",
+        ])
+        .env("CARGO_TARGET_DIR", ebpf_target_dir())
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .env("RUSTC_BOOTSTRAP", "1");
+    Ok(cargo)
+}
+
+/// Apart from the host's, so that neither's flags make the other build anew.
+fn ebpf_target_dir() -> PathBuf {
+    cmd::target_dir().join("bpf")
+}
