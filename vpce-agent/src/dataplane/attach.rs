@@ -1,0 +1,201 @@
+//! Attaches the packet path to interfaces, by links that outlive the agent.
+//!
+//! A link is pinned as `links/NUMBER-IFINDEX`: an interface that went and came back has another
+//! index, so a pin that is of no use shows by its name.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use aya::programs::{
+    ProgramError, XdpMode,
+    links::{FdLink, LinkError, PinnedLink},
+    xdp::XdpLink,
+};
+
+use super::{
+    Dataplane, DataplaneError,
+    load::{PATH, program},
+};
+
+/// Where a program hooks in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// In the driver.
+    Native,
+    /// In the kernel's generic receive path.
+    Generic,
+}
+
+impl Hook {
+    /// The name that operators see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "xdp",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// An interface to attach to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Number of the link.
+    pub number: u32,
+    /// Name of the interface.
+    pub interface: String,
+    /// Its index now.
+    pub ifindex: u32,
+    /// Hooks to try, the better first.
+    pub hooks: Vec<Hook>,
+}
+
+/// A link that holds.
+#[derive(Debug)]
+pub struct Attached {
+    /// Index of its interface.
+    pub ifindex: u32,
+    /// The hook, where this agent chose it; adopted links keep theirs.
+    pub hook: Option<Hook>,
+    pin: PathBuf,
+}
+
+impl Dataplane {
+    /// Index of the interface that a link is attached to.
+    #[must_use]
+    pub fn attached(&self, number: u32) -> Option<&Attached> {
+        self.attached.get(&number)
+    }
+
+    /// Numbers of all links that are attached.
+    pub fn attached_numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.attached.keys().copied()
+    }
+
+    /// Attaches to an interface. A link that an earlier agent left there gets this program
+    /// atomically: every packet meets the old one or the new one.
+    ///
+    /// # Errors
+    /// When no hook takes it; other programs are never replaced.
+    pub fn attach(&mut self, target: &Target) -> Result<(), DataplaneError> {
+        let Target { number, ifindex, .. } = *target;
+        let pin = self.links_dir.join(format!("{number}-{ifindex}"));
+        self.remove_pins_but(number, &pin)?;
+        if pin.exists() {
+            if self.adopt(&pin).is_ok() {
+                self.attached.insert(number, Attached { ifindex, hook: None, pin });
+                return Ok(());
+            }
+            // The interface that this link was of is gone; the kernel gave its index away again.
+            remove(&pin)?;
+        }
+        let mut last = None;
+        for &hook in &target.hooks {
+            match self.attach_by(target, hook, &pin) {
+                Ok(()) => {
+                    self.attached.insert(number, Attached { ifindex, hook: Some(hook), pin });
+                    return Ok(());
+                }
+                Err(error) => last = Some((hook, error)),
+            }
+        }
+        let interface = target.interface.clone();
+        Err(match last {
+            Some((_, error)) if is_busy(&error) => DataplaneError::Occupied { interface },
+            Some((hook, source)) => DataplaneError::Attach { interface, hook: hook.name(), source },
+            None => DataplaneError::Occupied { interface },
+        })
+    }
+
+    /// Takes a link off; absent is success.
+    ///
+    /// # Errors
+    /// When the pin can't be removed.
+    pub fn detach(&mut self, number: u32) -> Result<(), DataplaneError> {
+        self.attached.remove(&number).map_or(Ok(()), |attached| remove(&attached.pin))
+    }
+
+    /// Removes the pins of links that no number of `keep` owns: left by an earlier config.
+    ///
+    /// # Errors
+    /// When a pin can't be removed.
+    pub fn detach_all_but(&mut self, keep: &[u32]) -> Result<(), DataplaneError> {
+        let gone: Vec<u32> = self.attached_numbers().filter(|number| !keep.contains(number)).collect();
+        for number in gone {
+            self.detach(number)?;
+        }
+        for (number, pin) in self.pins()? {
+            if !keep.contains(&number) {
+                remove(&pin)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches and pins; the pin alone keeps the link.
+    fn attach_by(&mut self, target: &Target, hook: Hook, pin: &Path) -> Result<(), ProgramError> {
+        let mode = match hook {
+            Hook::Native => XdpMode::Driver,
+            Hook::Generic => XdpMode::Skb,
+        };
+        let Ok(xdp) = program(&mut self.object, PATH) else { return Err(ProgramError::NotLoaded) };
+        let id = xdp.attach_to_if_index(target.ifindex, mode)?;
+        let link: FdLink = xdp.take_link(id)?.try_into().map_err(link_error)?;
+        link.pin(pin).map(drop).map_err(|error| ProgramError::IOError(io::Error::other(error)))
+    }
+
+    /// Points a pinned link to this program.
+    fn adopt(&mut self, pin: &Path) -> Result<(), ProgramError> {
+        let link: FdLink = PinnedLink::from_pin(pin).map_err(link_error)?.into();
+        let Ok(xdp) = program(&mut self.object, PATH) else { return Err(ProgramError::NotLoaded) };
+        let id = xdp.attach_to_link(XdpLink::try_from(link).map_err(link_error)?)?;
+        xdp.take_link(id).map(drop)
+    }
+
+    /// Pins of earlier incarnations of an interface.
+    fn remove_pins_but(&mut self, number: u32, keep: &Path) -> Result<(), DataplaneError> {
+        for (of, pin) in self.pins()? {
+            if of == number && pin != *keep {
+                remove(&pin)?;
+            }
+        }
+        if self.attached.get(&number).is_some_and(|attached| attached.pin != *keep) {
+            self.attached.remove(&number);
+        }
+        Ok(())
+    }
+
+    fn pins(&self) -> Result<Vec<(u32, PathBuf)>, DataplaneError> {
+        let failed = |source| DataplaneError::Pin { path: self.links_dir.clone(), source };
+        let mut pins = Vec::new();
+        for entry in fs::read_dir(&self.links_dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.split_once('-')).and_then(|(number, _)| number.parse().ok());
+            if let Some(number) = number {
+                pins.push((number, entry.path()));
+            }
+        }
+        Ok(pins)
+    }
+}
+
+fn remove(pin: &Path) -> Result<(), DataplaneError> {
+    match fs::remove_file(pin) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(DataplaneError::Pin { path: pin.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn link_error(error: LinkError) -> ProgramError {
+    ProgramError::IOError(io::Error::other(error))
+}
+
+fn is_busy(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::SyscallError(error)
+        if matches!(error.io_error.raw_os_error(), Some(libc::EBUSY | libc::EEXIST)))
+}

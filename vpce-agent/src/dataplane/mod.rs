@@ -1,0 +1,14 @@
+//! The programs in the kernel: loading, attaching, the reaper's walk, taking it all off.
+//!
+//! Everything is pinned under one directory of bpffs: `maps/NAME`, `links/NUMBER-IFINDEX`. Pins
+//! keep packets flowing while no agent runs; the next one adopts them.
+
+mod attach;
+mod error;
+mod load;
+mod reaper;
+
+pub use attach::{Attached, Hook, Target};
+pub use error::DataplaneError;
+pub use load::{Dataplane, unload};
+pub use reaper::Clock;

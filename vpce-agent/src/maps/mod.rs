@@ -1,0 +1,103 @@
+//! The BPF maps, typed, and what absence and fullness mean.
+//!
+//! One of the ports: besides `dataplane`, only this names aya.
+
+mod pins;
+mod table;
+
+pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
+pub use table::{Numbered, PerCpu, Table};
+
+use aya::Ebpf;
+use vpce_common::layout::{Backend, Dialled, Endpoint, FlowKey, Ingress, Link, Local, Mapping, Settings, Transit};
+
+/// Open connections and free records of an endpoint, as read at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AdmissionNow {
+    /// Open connections.
+    pub open: u32,
+    /// Most open connections at once.
+    pub peak: u32,
+    /// Ring position of the next free record.
+    pub head: u32,
+    /// Ring position after the last free record.
+    pub tail: u32,
+}
+
+/// All maps of the dataplane.
+pub struct Maps {
+    /// What holds for the whole gateway.
+    pub settings: Numbered<Settings>,
+    /// Links by where a frame comes in.
+    pub ingress: Table<Ingress, u32>,
+    /// Links.
+    pub links: Numbered<Link>,
+    /// Endpoints by address.
+    pub addresses: Table<Local, u32>,
+    /// Port mappings.
+    pub mappings: Table<Dialled, Mapping>,
+    /// Endpoints.
+    pub endpoints: Numbered<Endpoint>,
+    /// Backends.
+    pub backends: Numbered<Backend>,
+    /// Blocks of flow records by transit address.
+    pub transit: Numbered<Transit>,
+    /// Free rings.
+    pub free: Numbered<u32>,
+    /// Flow records by connection; written by the programs alone.
+    pub flow_keys: Table<FlowKey, u32>,
+    admissions: Numbered<[u32; 16]>,
+    /// Counters of each endpoint, in the order of `vpce_common::layout::Stats`.
+    pub stats: PerCpu<{ size_of::<vpce_common::layout::Stats>() / 8 }>,
+    /// Counters of the gateway, in the order of `vpce_common::layout::Totals`.
+    pub totals: PerCpu<{ size_of::<vpce_common::layout::Totals>() / 8 }>,
+}
+
+impl Maps {
+    /// Takes the maps out of a loaded object.
+    ///
+    /// # Errors
+    /// When object and agent were not built together.
+    pub fn open(object: &mut Ebpf) -> Result<Self, MapError> {
+        Ok(Self {
+            settings: Numbered::open(object, "SETTINGS")?,
+            ingress: Table::open(object, "INGRESS")?,
+            links: Numbered::open(object, "LINKS")?,
+            addresses: Table::open(object, "ADDRESSES")?,
+            mappings: Table::open(object, "MAPPINGS")?,
+            endpoints: Numbered::open(object, "ENDPOINTS")?,
+            backends: Numbered::open(object, "BACKENDS")?,
+            transit: Numbered::open(object, "TRANSIT")?,
+            free: Numbered::open(object, "FREE")?,
+            flow_keys: Table::open(object, "FLOW_KEYS")?,
+            admissions: Numbered::open(object, "ADMISSIONS")?,
+            stats: PerCpu::open(object, "STATS")?,
+            totals: PerCpu::open(object, "TOTALS")?,
+        })
+    }
+
+    /// Open connections and free records of an endpoint now.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
+        let [open, peak, head, tail, ..] = self.admissions.get(endpoint)?;
+        Ok(AdmissionNow { open, peak, head, tail })
+    }
+
+    /// Makes every record of an endpoint's block free and its count zero.
+    ///
+    /// Only for an endpoint that no packet can reach yet: its `ENDPOINTS` entry says so by having
+    /// no slots, and is written after this.
+    ///
+    /// # Errors
+    /// When the kernel refuses a write; the next pass does it all again.
+    pub fn fill_ring(&mut self, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
+        for slot in endpoint.first_slot..endpoint.first_slot + endpoint.slots {
+            self.free.set(slot, slot)?;
+        }
+        let mut admission = [0; 16];
+        admission[3] = endpoint.slots;
+        self.admissions.set(number, admission)
+    }
+}

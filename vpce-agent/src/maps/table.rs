@@ -1,0 +1,125 @@
+//! Typed views of hash maps, arrays and per-CPU arrays.
+
+use std::{collections::BTreeMap, hash::Hash};
+
+use aya::{
+    Ebpf, Pod,
+    maps::{Array, HashMap, Map, MapData, PerCpuArray},
+};
+
+use super::MapError;
+
+/// A hash map.
+pub struct Table<K, V> {
+    name: &'static str,
+    map: HashMap<MapData, K, V>,
+}
+
+/// An array whose numbers mean something.
+pub struct Numbered<V: Pod> {
+    name: &'static str,
+    map: Array<MapData, V>,
+}
+
+/// An array of counters, each summed over all CPUs.
+pub struct PerCpu<const N: usize> {
+    name: &'static str,
+    map: PerCpuArray<MapData, [u64; N]>,
+}
+
+fn take(object: &mut Ebpf, name: &'static str) -> Result<Map, MapError> {
+    object.take_map(name).ok_or(MapError::Missing { name })
+}
+
+impl<K: Pod + Ord + Hash, V: Pod> Table<K, V> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
+        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// Every entry.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn all(&self) -> Result<BTreeMap<K, V>, MapError> {
+        let name = self.name;
+        self.map.iter().collect::<Result<_, _>>().map_err(|source| MapError::Kernel { name, source })
+    }
+
+    /// Writes one entry, new or not.
+    ///
+    /// # Errors
+    /// [`MapError::Full`] when there is no room for a new one.
+    pub fn set(&mut self, key: K, value: V) -> Result<(), MapError> {
+        let name = self.name;
+        self.map.insert(key, value, 0).map_err(|source| match source {
+            aya::maps::MapError::SyscallError(ref error) if error.io_error.raw_os_error() == Some(libc::E2BIG) => {
+                MapError::Full { name }
+            }
+            source => MapError::Kernel { name, source },
+        })
+    }
+
+    /// Removes one entry. Absent is success: reconcile must be idempotent.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn remove(&mut self, key: &K) -> Result<(), MapError> {
+        let name = self.name;
+        match self.map.remove(key) {
+            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+            Err(aya::maps::MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => {
+                Ok(())
+            }
+            Err(source) => Err(MapError::Kernel { name, source }),
+        }
+    }
+}
+
+impl<V: Pod> Numbered<V> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
+        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// The value with this number.
+    ///
+    /// # Errors
+    /// When the number is beyond the array.
+    pub fn get(&self, number: u32) -> Result<V, MapError> {
+        let name = self.name;
+        self.map.get(&number, 0).map_err(|source| MapError::Kernel { name, source })
+    }
+
+    /// Writes the value with this number.
+    ///
+    /// # Errors
+    /// When the number is beyond the array.
+    pub fn set(&mut self, number: u32, value: V) -> Result<(), MapError> {
+        let name = self.name;
+        self.map.set(number, value, 0).map_err(|source| MapError::Kernel { name, source })
+    }
+}
+
+impl<const N: usize> PerCpu<N> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
+        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// The counters with this number, summed.
+    ///
+    /// # Errors
+    /// When the number is beyond the array.
+    pub fn sum(&self, number: u32) -> Result<[u64; N], MapError> {
+        let name = self.name;
+        let values = self.map.get(&number, 0).map_err(|source| MapError::Kernel { name, source })?;
+        let mut sum = [0u64; N];
+        for cpu in values.iter() {
+            for (total, value) in sum.iter_mut().zip(cpu) {
+                *total = total.wrapping_add(*value);
+            }
+        }
+        Ok(sum)
+    }
+}

@@ -1,0 +1,100 @@
+//! Interfaces of this network namespace, from netlink: sysfs shows those of the mount's namespace.
+
+use std::{collections::BTreeMap, io};
+
+use futures_util::TryStreamExt as _;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkXdp, XdpAttached};
+use vpce_common::wire::Mac;
+
+/// Why the network can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// No netlink socket.
+    #[error("can't open a netlink socket: {source}")]
+    Socket {
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel refused the question.
+    #[error("can't list interfaces: {source}")]
+    List {
+        /// What the kernel said.
+        source: rtnetlink::Error,
+    },
+    /// No packet socket for ARP.
+    #[error("can't open a packet socket on {interface}: {source}; it needs CAP_NET_RAW")]
+    Packet {
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// An interface that can be attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interface {
+    /// Its index.
+    pub index: u32,
+    /// Its address.
+    pub mac: Mac,
+    /// Largest IP packet.
+    pub mtu: u32,
+    /// Administratively up.
+    pub up: bool,
+    /// An XDP program is on it.
+    pub xdp: bool,
+}
+
+/// Asks for interfaces.
+pub struct Interfaces {
+    handle: rtnetlink::Handle,
+}
+
+impl Interfaces {
+    /// Opens the netlink socket. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`NetError::Socket`].
+    pub fn new() -> Result<Self, NetError> {
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(|source| NetError::Socket { source })?;
+        tokio::spawn(connection);
+        Ok(Self { handle })
+    }
+
+    /// Every Ethernet interface, by name.
+    ///
+    /// # Errors
+    /// [`NetError::List`].
+    pub async fn all(&self) -> Result<BTreeMap<String, Interface>, NetError> {
+        let mut links = self.handle.link().get().execute();
+        let mut all = BTreeMap::new();
+        while let Some(link) = links.try_next().await.map_err(|source| NetError::List { source })? {
+            let mut name = None;
+            let mut interface = Interface {
+                index: link.header.index,
+                mac: Mac::default(),
+                mtu: 0,
+                up: link.header.flags.contains(LinkFlags::Up),
+                xdp: false,
+            };
+            for attribute in link.attributes {
+                match attribute {
+                    LinkAttribute::IfName(is) => name = Some(is),
+                    LinkAttribute::Address(is) => interface.mac = Mac(is.try_into().unwrap_or_default()),
+                    LinkAttribute::Mtu(is) => interface.mtu = is,
+                    LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().any(is_attached),
+                    _ => {}
+                }
+            }
+            if let (Some(name), true) = (name, interface.mac != Mac::default()) {
+                all.insert(name, interface);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn is_attached(fact: &LinkXdp) -> bool {
+    matches!(fact, LinkXdp::Attached(how) if *how != XdpAttached::None)
+}

@@ -1,0 +1,349 @@
+//! Keys and values of the maps: the contract between the programs and the agent.
+//!
+//! All are `repr(C)` without padding, so that a key is its bytes. Any change of a shape or of a
+//! meaning raises [`LAYOUT`]: pinned maps outlive both sides.
+
+use crate::{
+    atomic::{Atomic32, Counter},
+    checksum::Delta,
+    reason::REASONS,
+    wire::{Be16, Be32, Mac},
+};
+
+/// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
+pub const LAYOUT: u64 = 0x7670_6365_0000_0001;
+
+/// Transit addresses of the largest transit range: a /17.
+pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
+/// The lowest transit port; those below are not given out (RFC 6335: system ports).
+pub const FIRST_PORT: u32 = 1024;
+/// Transit ports of one transit address.
+pub const PORTS: u32 = 65536 - FIRST_PORT;
+/// Flow records of one endpoint at most: one block of one transit address.
+pub const MAX_SLOTS: u32 = 1 << 15;
+
+/// What holds for the whole gateway: the one entry of `SETTINGS`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// [`LAYOUT`] of the agent that filled the maps; 0 until it did.
+    pub layout: u64,
+    /// Idle time of a flow that was not answered yet, in jiffies.
+    pub opening: u32,
+    /// Idle time of an established flow, in jiffies.
+    pub established: u32,
+    /// Idle time of a flow that is closing or closed, in jiffies.
+    pub closing: u32,
+    /// 1: refuse with a RST; 0: say nothing.
+    pub reset: u32,
+    /// The transit range.
+    pub transit: Be32,
+    /// Its mask.
+    pub transit_mask: Be32,
+    /// Flow records in `FLOWS`.
+    pub max_flows: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Key of `INGRESS`: where a frame came in. The value is the number of a link.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ingress {
+    /// Index of the interface, in the network namespace that the program runs in.
+    pub ifindex: u32,
+    /// VLAN id; 0: no tag.
+    pub vlan: u32,
+}
+
+/// Value of `LINKS`, by number: one attachment of a VPC.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Index of the interface; 0 while it is missing.
+    pub ifindex: u32,
+    /// The gateway's own address in the VPC.
+    pub address: Be32,
+    /// The gateway's MAC on it.
+    pub mac: Mac,
+    /// Number of the VPC.
+    pub vpc: u16,
+}
+
+/// Key of `ADDRESSES`: an endpoint's address. The value is the number of the endpoint.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Local {
+    /// Number of the VPC.
+    pub vpc: u32,
+    /// The endpoint's address in it.
+    pub address: Be32,
+}
+
+/// Key of `MAPPINGS`: what a client dials.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dialled {
+    /// The endpoint's address.
+    pub endpoint: Be32,
+    /// Number of the VPC.
+    pub vpc: u16,
+    /// The endpoint port.
+    pub endpoint_port: Be16,
+    /// IP protocol number.
+    pub protocol: u32,
+}
+
+/// Value of `MAPPINGS`: where it leads.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// Number of the endpoint.
+    pub endpoint: u32,
+    /// The backend's port.
+    pub server_port: Be16,
+    /// Always 0.
+    pub reserved: u16,
+}
+
+/// Value of `ENDPOINTS`, by number.
+///
+/// While flows may exist, only `limit` and `accepted` change under one `generation`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Flows made under another one are stale.
+    pub generation: u32,
+    /// Open connections at once.
+    pub limit: u32,
+    /// Number of the backend.
+    pub backend: u32,
+    /// First flow record of its block.
+    pub first_slot: u32,
+    /// Flow records of its block: a power of two, at most [`MAX_SLOTS`]; 0: no such endpoint.
+    pub slots: u32,
+    /// What its backend sees as the client.
+    pub transit: Be32,
+    /// 1: carries traffic.
+    pub accepted: u32,
+}
+
+/// Value of `BACKENDS`, by number. Address and VPC of a number never change.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend {
+    /// The backend's address in its VPC.
+    pub address: Be32,
+    /// Index of the interface that it is behind.
+    pub ifindex: u32,
+    /// MAC of the backend, or of the next hop towards it.
+    pub mac: Mac,
+    /// The gateway's MAC on that interface.
+    pub gateway_mac: Mac,
+    /// Number of the VPC.
+    pub vpc: u16,
+    /// 1: `ifindex` and the MACs are known.
+    pub reachable: u16,
+}
+
+/// Value of `TRANSIT`, by transit address within the range: whose it is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transit {
+    /// Number of the endpoint.
+    pub endpoint: u32,
+    /// First flow record of its block.
+    pub first_slot: u32,
+    /// Flow records of its block; 0: the address is nobody's.
+    pub slots: u32,
+}
+
+/// Value of `ADMISSIONS`, by number of the endpoint: its open connections and its free records.
+///
+/// Free records are a ring in `FREE`: the program takes at `head`, only the reaper puts at `tail`.
+/// A cache line of its own: two busy endpoints must not share one.
+#[repr(C, align(64))]
+#[derive(Debug, Default)]
+pub struct Admission {
+    /// Open connections now.
+    pub open: Atomic32,
+    /// Most open connections at once.
+    pub peak: Atomic32,
+    /// Ring position of the next free record; equal to `tail`: none.
+    pub head: Atomic32,
+    /// Ring position after the last free record.
+    pub tail: Atomic32,
+}
+
+/// Key of `FLOW_KEYS`: a connection as its client sees it. The value is the number of its record.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// The client's address.
+    pub client: Be32,
+    /// The endpoint's address.
+    pub endpoint: Be32,
+    /// The client's port.
+    pub client_port: Be16,
+    /// The endpoint port.
+    pub endpoint_port: Be16,
+    /// Number of the client's VPC.
+    pub vpc: u16,
+    /// IP protocol number.
+    pub protocol: u16,
+}
+
+/// Value of `FLOWS`, by number of the record: both translations of one connection, and its state.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Flow {
+    /// Bits of [`crate::tcp`]; 0: the record is free.
+    pub state: Atomic32,
+    /// Jiffies of the last packet.
+    pub touched: Atomic32,
+    /// Sequence number after the last byte that the client sent.
+    pub client_end: Atomic32,
+    /// Last acknowledgement number that the client sent.
+    pub client_ack: Atomic32,
+    /// Sequence number after the last byte that the backend sent.
+    pub backend_end: Atomic32,
+    /// Last acknowledgement number that the backend sent.
+    pub backend_ack: Atomic32,
+    /// Number of the link that the client came in by.
+    pub client_link: Atomic32,
+    /// Written by the one CPU that opens the flow, before others can find it.
+    pub ends: core::cell::UnsafeCell<Ends>,
+}
+
+/// The constant part of a flow.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// How the client sees the connection.
+    pub key: FlowKey,
+    /// Source address that the backend sees.
+    pub transit: Be32,
+    /// The backend's address.
+    pub backend: Be32,
+    /// Source port that the backend sees.
+    pub transit_port: Be16,
+    /// The backend's port.
+    pub server_port: Be16,
+    /// Number of the endpoint.
+    pub endpoint: u32,
+    /// The endpoint's generation when the flow was opened.
+    pub generation: u32,
+    /// The client's MAC, or its router's.
+    pub client_mac: Mac,
+    /// How often the record was used, modulo the ports that it can have.
+    pub rotation: u16,
+    /// IP header, forward.
+    pub forward_ip: Delta,
+    /// TCP header, forward.
+    pub forward_tcp: Delta,
+    /// IP header, reply.
+    pub reply_ip: Delta,
+    /// TCP header, reply.
+    pub reply_tcp: Delta,
+}
+
+/// Value of `STATS` (per CPU), by number of the endpoint.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Packets translated from clients to the backend.
+    pub forward_packets: Counter,
+    /// Their bytes, Ethernet header included.
+    pub forward_bytes: Counter,
+    /// Packets translated from the backend to clients.
+    pub reply_packets: Counter,
+    /// Their bytes, Ethernet header included.
+    pub reply_bytes: Counter,
+    /// Packets dropped or refused, by reason.
+    pub dropped: [Counter; REASONS],
+}
+
+/// The one value of `TOTALS` (per CPU): every packet is counted on entry and in one other field.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Packets that came in.
+    pub packets_in: Counter,
+    /// Left to the kernel untouched.
+    pub passed: Counter,
+    /// Translated towards a backend.
+    pub forwarded: Counter,
+    /// Translated towards a client.
+    pub replied: Counter,
+    /// Answered by the gateway itself: ARP and echo.
+    pub answered: Counter,
+    /// Dropped or refused, by reason.
+    pub dropped: [Counter; REASONS],
+}
+
+// SAFETY: `ends` is written only while its writer alone can reach the record: before the key is
+// published, or in state BUSY. Everything else is atomic.
+unsafe impl Sync for Flow {}
+
+impl Flow {
+    /// The constant part.
+    #[must_use]
+    #[inline(always)]
+    pub fn ends(&self) -> &Ends {
+        // SAFETY: as for `Sync`.
+        unsafe { &*self.ends.get() }
+    }
+
+    /// Writes the constant part.
+    ///
+    /// # Safety
+    /// The caller alone can reach the record: it took it from the free ring, or set it BUSY.
+    #[inline(always)]
+    pub unsafe fn set_ends(&self, ends: Ends) {
+        // SAFETY: the caller's promise.
+        unsafe { *self.ends.get() = ends }
+    }
+}
+
+impl Endpoint {
+    /// Place in `FREE` of a ring position.
+    #[must_use]
+    #[inline(always)]
+    pub const fn ring(&self, position: u32) -> u32 {
+        self.first_slot + (position & (self.slots - 1))
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Settings>() == 40);
+    assert!(size_of::<Ingress>() == 8);
+    assert!(size_of::<Link>() == 16);
+    assert!(size_of::<Local>() == 8);
+    assert!(size_of::<Dialled>() == 12);
+    assert!(size_of::<Mapping>() == 8);
+    assert!(size_of::<Endpoint>() == 28);
+    assert!(size_of::<Backend>() == 24);
+    assert!(size_of::<Transit>() == 12);
+    assert!(size_of::<Admission>() == 64);
+    assert!(size_of::<FlowKey>() == 16);
+    assert!(size_of::<Ends>() == 52);
+    assert!(size_of::<Flow>() == 80);
+    assert!(size_of::<Stats>() == 8 * (4 + REASONS));
+    assert!(size_of::<Totals>() == 8 * (5 + REASONS));
+};
+
+#[cfg(feature = "user")]
+mod pod {
+    use super::{Backend, Dialled, Endpoint, FlowKey, Ingress, Link, Local, Mapping, Settings, Transit};
+
+    macro_rules! pod {
+        ($($name:ident),+) => {
+            $(
+                // SAFETY: `repr(C)`, integers only, no padding (the sizes above).
+                unsafe impl aya::Pod for $name {}
+            )+
+        };
+    }
+
+    pod!(Settings, Ingress, Link, Local, Dialled, Mapping, Endpoint, Backend, Transit, FlowKey);
+}

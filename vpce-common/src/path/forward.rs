@@ -1,0 +1,63 @@
+//! From the client to the backend, on a known flow.
+
+use super::{Arrival, Stage, Verdict, drop_at, open, packet::Tcp};
+use crate::{
+    dataplane::Dataplane,
+    reason::DropReason,
+    tcp::{self, BUSY, DEAD, Side},
+    wire::{EthHdr, Ipv4Hdr},
+};
+
+/// Translates a packet of the flow in `slot` and notes what it says of the connection.
+#[inline(always)]
+pub(super) fn forward<D: Dataplane>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    eth: &mut EthHdr,
+    ip: &mut Ipv4Hdr,
+    tcp: Tcp<'_>,
+    slot: u32,
+) -> Stage<Verdict> {
+    let flow = plane.flow(slot).ok_or(Verdict::Drop(DropReason::Internal))?;
+    let state = flow.state.load();
+    if state & (BUSY | DEAD) != 0 {
+        return Err(Verdict::Drop(DropReason::Contended));
+    }
+    let ends = flow.ends();
+    let number = Some(ends.endpoint);
+    let endpoint = plane.endpoint(ends.endpoint).ok_or(Verdict::Drop(DropReason::Internal))?;
+    if endpoint.generation != ends.generation {
+        return Err(drop_at(plane, number, DropReason::StaleFlow));
+    }
+    let backend = plane.backend(endpoint.backend).ok_or(Verdict::Drop(DropReason::Internal))?;
+    if backend.reachable == 0 {
+        return Err(drop_at(plane, number, DropReason::BackendUnreachable));
+    }
+    if ip.ttl <= 1 {
+        return Err(drop_at(plane, number, DropReason::TtlExpired));
+    }
+    if tcp.segment.opens() && tcp::closed(state) {
+        open::reopen(plane, arrival, eth, &tcp, flow, state)?;
+    } else if tcp::track(flow, Side::Client, tcp.segment, plane.jiffies()) {
+        open::give_back(plane, ends.endpoint);
+    }
+    if flow.client_link.load() != arrival.link_number {
+        flow.client_link.store(arrival.link_number);
+    }
+
+    eth.to = backend.mac;
+    eth.from = backend.gateway_mac;
+    ip.src_addr = ends.transit.to_wire();
+    ip.dst_addr = ends.backend.to_wire();
+    ip.ttl -= 1;
+    ip.check = ends.forward_ip.apply(ip.check);
+    tcp.header.source = ends.transit_port.to_wire();
+    tcp.header.dest = ends.server_port.to_wire();
+    tcp.header.check = ends.forward_tcp.apply(tcp.header.check);
+
+    if let Some(stats) = plane.stats(ends.endpoint) {
+        stats.forward_packets.add(1);
+        stats.forward_bytes.add(arrival.length as u64);
+    }
+    Ok(Verdict::Forward(backend.ifindex))
+}

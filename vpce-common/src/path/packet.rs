@@ -1,0 +1,77 @@
+//! Parses what follows the Ethernet header, once, into a checked type.
+
+use crate::{
+    dataplane::Frame,
+    layout::FlowKey,
+    reason::DropReason,
+    tcp::{FIN, RST, SYN, Segment},
+    wire::{self, Be16, Be32, ECHO_REQUEST, EchoHdr, EthHdr, Ipv4Hdr, TCP, TcpHdr},
+};
+
+/// A TCP segment whose lengths agree with its packet and its frame.
+pub(super) struct Tcp<'f> {
+    pub header: &'f mut TcpHdr,
+    pub segment: Segment,
+}
+
+/// Checks the IPv4 header; answers the bytes of payload, which comes next in the frame.
+///
+/// # Errors
+/// Why the packet can't be translated; it matters only where the packet is ours.
+#[inline(always)]
+pub(super) fn ipv4<'f, F: Frame<'f>>(ip: &Ipv4Hdr, frame: &mut F, length: usize) -> Result<usize, DropReason> {
+    let header = usize::from(ip.vihl & 0x0f) * 4;
+    let total = usize::from(u16::from_be_bytes(ip.tot_len));
+    if ip.vihl >> 4 != 4 || header < size_of::<Ipv4Hdr>() || total < header || total + size_of::<EthHdr>() > length {
+        return Err(DropReason::MalformedIp);
+    }
+    // More fragments, or not the first one (RFC 791 §3.1).
+    if u16::from_be_bytes(ip.frags) & 0x3fff != 0 {
+        return Err(DropReason::Fragment);
+    }
+    frame.skip(header - size_of::<Ipv4Hdr>());
+    Ok(total - header)
+}
+
+/// Takes the TCP header of a payload.
+#[inline(always)]
+pub(super) fn tcp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Tcp<'f>, DropReason> {
+    let header = frame.take::<TcpHdr>().ok_or(DropReason::MalformedTcp)?;
+    // The data offset and the flags: bytes 12 and 13 (RFC 9293 §3.1).
+    let (offset, flags) = (usize::from(wire::bytes(header)[12] >> 4) * 4, wire::bytes(header)[13]);
+    let contradicts = flags & SYN != 0 && flags & (FIN | RST) != 0;
+    if offset < size_of::<TcpHdr>() || offset > payload || contradicts {
+        return Err(DropReason::MalformedTcp);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an IPv4 packet has less than 2^16 bytes")]
+    let segment = Segment {
+        flags,
+        seq: u32::from_be_bytes(header.seq),
+        ack: u32::from_be_bytes(header.ack_seq),
+        payload: (payload - offset) as u32,
+    };
+    Ok(Tcp { header, segment })
+}
+
+/// Takes the header of an echo request.
+#[inline(always)]
+pub(super) fn echo<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<&'f mut EchoHdr, DropReason> {
+    let echo = frame.take::<EchoHdr>().ok_or(DropReason::Protocol)?;
+    let request = payload >= size_of::<EchoHdr>() && echo.kind == ECHO_REQUEST && echo.code == 0;
+    if request { Ok(echo) } else { Err(DropReason::Protocol) }
+}
+
+impl Tcp<'_> {
+    /// The flow that the segment belongs to, as its client sees it.
+    #[inline(always)]
+    pub(super) fn key(&self, ip: &Ipv4Hdr, vpc: u16) -> FlowKey {
+        FlowKey {
+            client: Be32::from_wire(ip.src_addr),
+            endpoint: Be32::from_wire(ip.dst_addr),
+            client_port: Be16::from_wire(self.header.source),
+            endpoint_port: Be16::from_wire(self.header.dest),
+            vpc,
+            protocol: TCP.into(),
+        }
+    }
+}

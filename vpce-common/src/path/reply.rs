@@ -1,0 +1,77 @@
+//! From the backend to the client.
+
+use super::{Arrival, Stage, Verdict, drop_at, open, packet::Tcp};
+use crate::{
+    dataplane::Dataplane,
+    layout::FIRST_PORT,
+    reason::DropReason,
+    tcp::{self, BUSY, DEAD, Side},
+    wire::{Be16, Be32, EthHdr, Ipv4Hdr},
+};
+
+/// Translates an answer. Transit address and port tell the record, so no hash is asked.
+///
+/// What matches no flow is dropped silently: it makes no state and refreshes nothing
+/// (RFC 4787 REQ-8).
+#[inline(always)]
+pub(super) fn reply<D: Dataplane>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    eth: &mut EthHdr,
+    ip: &mut Ipv4Hdr,
+    tcp: Tcp<'_>,
+) -> Stage<Verdict> {
+    const STRAY: Verdict = Verdict::Drop(DropReason::NotAReply);
+    let transit = plane.transit(arrival.settings.transit_number(Be32::from_wire(ip.dst_addr))).ok_or(STRAY)?;
+    let port = Be16::from_wire(tcp.header.dest);
+    if transit.slots == 0 || u32::from(port.get()) < FIRST_PORT {
+        return Err(STRAY);
+    }
+    let number = Some(transit.endpoint);
+    let stray = |reason| drop_at(plane, number, reason);
+    let endpoint = plane.endpoint(transit.endpoint).ok_or(STRAY)?;
+    let backend = plane.backend(endpoint.backend).ok_or(STRAY)?;
+    if backend.vpc != arrival.link.vpc {
+        return Err(stray(DropReason::WrongVpc));
+    }
+    let slot = transit.first_slot + ((u32::from(port.get()) - FIRST_PORT) & (transit.slots - 1));
+    let flow = plane.flow(slot).ok_or(STRAY)?;
+    let state = flow.state.load();
+    let ends = flow.ends();
+    if state == 0
+        || state & (BUSY | DEAD) != 0
+        || ends.endpoint != transit.endpoint
+        || ends.transit_port != port
+        || ends.backend != Be32::from_wire(ip.src_addr)
+        || ends.server_port != Be16::from_wire(tcp.header.source)
+    {
+        return Err(stray(DropReason::NotAReply));
+    }
+    if endpoint.generation != ends.generation {
+        return Err(stray(DropReason::StaleFlow));
+    }
+    let out = plane.link(flow.client_link.load()).filter(|link| link.ifindex != 0);
+    let Some(out) = out else { return Err(stray(DropReason::LinkMissing)) };
+    if ip.ttl <= 1 {
+        return Err(stray(DropReason::TtlExpired));
+    }
+    if tcp::track(flow, Side::Backend, tcp.segment, plane.jiffies()) {
+        open::give_back(plane, transit.endpoint);
+    }
+
+    eth.to = ends.client_mac;
+    eth.from = out.mac;
+    ip.src_addr = ends.key.endpoint.to_wire();
+    ip.dst_addr = ends.key.client.to_wire();
+    ip.ttl -= 1;
+    ip.check = ends.reply_ip.apply(ip.check);
+    tcp.header.source = ends.key.endpoint_port.to_wire();
+    tcp.header.dest = ends.key.client_port.to_wire();
+    tcp.header.check = ends.reply_tcp.apply(tcp.header.check);
+
+    if let Some(stats) = plane.stats(transit.endpoint) {
+        stats.reply_packets.add(1);
+        stats.reply_bytes.add(arrival.length as u64);
+    }
+    Ok(Verdict::Reply(out.ifindex))
+}

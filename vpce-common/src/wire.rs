@@ -1,0 +1,182 @@
+//! Integers in wire order, MAC addresses, and the headers as they lie in a frame.
+
+use core::fmt;
+
+pub use network_types::{arp::ArpHdr, ip::Ipv4Hdr, tcp::TcpHdr};
+
+/// A 16-bit integer in network byte order, aligned: what map keys hold.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Be16(u16);
+
+/// A 32-bit integer in network byte order, aligned: what map keys hold.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Be32(u32);
+
+/// An Ethernet address.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mac(pub [u8; 6]);
+
+macro_rules! wire_order {
+    ($name:ident, $int:ty, $bytes:literal) => {
+        impl $name {
+            /// From an integer of this machine.
+            #[must_use]
+            #[inline(always)]
+            pub const fn new(value: $int) -> Self {
+                Self(value.to_be())
+            }
+
+            /// As an integer of this machine.
+            #[must_use]
+            #[inline(always)]
+            pub const fn get(self) -> $int {
+                <$int>::from_be(self.0)
+            }
+
+            /// From the bytes of a header.
+            #[must_use]
+            #[inline(always)]
+            pub const fn from_wire(bytes: [u8; $bytes]) -> Self {
+                Self(<$int>::from_ne_bytes(bytes))
+            }
+
+            /// The bytes of a header.
+            #[must_use]
+            #[inline(always)]
+            pub const fn to_wire(self) -> [u8; $bytes] {
+                self.0.to_ne_bytes()
+            }
+
+            /// The word as it lies in memory, for checksums and masks.
+            #[must_use]
+            #[inline(always)]
+            pub const fn raw(self) -> $int {
+                self.0
+            }
+        }
+    };
+}
+
+wire_order!(Be16, u16, 2);
+wire_order!(Be32, u32, 4);
+
+impl fmt::Debug for Be16 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.get())
+    }
+}
+
+impl fmt::Debug for Be32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", core::net::Ipv4Addr::from(*self))
+    }
+}
+
+impl From<core::net::Ipv4Addr> for Be32 {
+    fn from(address: core::net::Ipv4Addr) -> Self {
+        Self::from_wire(address.octets())
+    }
+}
+
+impl From<Be32> for core::net::Ipv4Addr {
+    fn from(address: Be32) -> Self {
+        address.to_wire().into()
+    }
+}
+
+impl Mac {
+    /// Every station of the network.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The Ethernet header. network-types' own is aligned to 2, which a frame in memory need not be.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct EthHdr {
+    /// Where the frame goes.
+    pub to: Mac,
+    /// Who sent it.
+    pub from: Mac,
+    /// What it carries.
+    pub kind: [u8; 2],
+}
+
+/// The ICMP header of an echo (RFC 792).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct EchoHdr {
+    /// [`ECHO_REQUEST`] or [`ECHO_REPLY`].
+    pub kind: u8,
+    /// 0.
+    pub code: u8,
+    /// Over the whole message.
+    pub check: [u8; 2],
+    /// Identifier and sequence number.
+    pub rest: [u8; 4],
+}
+
+/// A header that can be laid over any bytes.
+///
+/// # Safety
+/// The type has alignment 1, no padding, and every bit pattern is a value of it.
+pub unsafe trait Header: Copy {}
+
+// SAFETY: byte arrays and bytes only.
+unsafe impl Header for EthHdr {}
+// SAFETY: byte arrays and bytes only.
+unsafe impl Header for Ipv4Hdr {}
+// SAFETY: byte arrays and bytes only; the bitfield is two bytes.
+unsafe impl Header for TcpHdr {}
+// SAFETY: byte arrays and bytes only.
+unsafe impl Header for ArpHdr {}
+// SAFETY: byte arrays and bytes only.
+unsafe impl Header for EchoHdr {}
+
+const _: () = {
+    assert!(size_of::<EthHdr>() == 14 && align_of::<EthHdr>() == 1);
+    assert!(size_of::<Ipv4Hdr>() == 20 && align_of::<Ipv4Hdr>() == 1);
+    assert!(size_of::<TcpHdr>() == 20 && align_of::<TcpHdr>() == 1);
+    assert!(size_of::<ArpHdr>() == 28 && align_of::<ArpHdr>() == 1);
+    assert!(size_of::<EchoHdr>() == 8 && align_of::<EchoHdr>() == 1);
+};
+
+/// `EtherType` of IPv4.
+pub const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+/// `EtherType` of ARP.
+pub const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+/// IP protocol number of ICMP.
+pub const ICMP: u8 = 1;
+/// IP protocol number of TCP.
+pub const TCP: u8 = 6;
+/// ICMP type of an echo request.
+pub const ECHO_REQUEST: u8 = 8;
+/// ICMP type of an echo reply.
+pub const ECHO_REPLY: u8 = 0;
+/// ARP operation: who has?
+pub const ARP_REQUEST: [u8; 2] = [0, 1];
+/// ARP operation: is at.
+pub const ARP_REPLY: [u8; 2] = [0, 2];
+
+/// The bytes of a header, in order.
+#[must_use]
+#[inline(always)]
+pub fn bytes<T: Header>(header: &T) -> &[u8] {
+    // SAFETY: a `Header` has no padding, so all its bytes are initialised.
+    unsafe { core::slice::from_raw_parts(core::ptr::from_ref(header).cast(), size_of::<T>()) }
+}

@@ -1,0 +1,74 @@
+//! A frame in the driver's buffer.
+
+use core::marker::PhantomData;
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::xdp_md,
+    helpers::{bpf_xdp_adjust_tail, bpf_xdp_get_buff_len},
+    programs::XdpContext,
+};
+use vpce_common::{dataplane::Frame, wire::Header};
+
+/// Reads a frame from front to back; every step is checked against its end, as the verifier asks.
+pub struct XdpFrame<'f> {
+    at: usize,
+    end: usize,
+    context: *mut xdp_md,
+    frame: PhantomData<&'f mut [u8]>,
+}
+
+impl<'f> XdpFrame<'f> {
+    /// The frame of this run of the program.
+    #[inline(always)]
+    pub fn new(ctx: &'f XdpContext) -> Self {
+        Self { at: ctx.data(), end: ctx.data_end(), context: ctx.as_ptr().cast(), frame: PhantomData }
+    }
+}
+
+impl<'f> Frame<'f> for XdpFrame<'f> {
+    #[inline(always)]
+    fn take<T: Header>(&mut self) -> Option<&'f mut T> {
+        let at = self.at;
+        if at + size_of::<T>() > self.end {
+            return None;
+        }
+        self.at = at + size_of::<T>();
+        // SAFETY: in bounds as just checked, of alignment 1, any bytes are a `T`, and `at` moved
+        // on, so nothing else refers to these bytes.
+        Some(unsafe { &mut *(at as *mut T) })
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, count: usize) {
+        // The mask tells the verifier the bound.
+        self.at = opaque(self.at + (count & 63));
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a frame is far below 4 GiB")]
+    fn length(&self) -> usize {
+        // SAFETY: the context of this run. Not `end - at`: a jumbo frame lies in several pieces.
+        unsafe { bpf_xdp_get_buff_len(self.context) as usize }
+    }
+
+    #[inline(always)]
+    fn cut(self, length: usize) -> bool {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a frame is far below 2 GiB")]
+        let by = length as i32 - self.length() as i32;
+        // SAFETY: the context of this run; `self` is consumed and no header is used after it.
+        by == 0 || unsafe { bpf_xdp_adjust_tail(self.context, by) } == 0
+    }
+}
+
+/// Hides from the compiler how a pointer came about.
+///
+/// It would otherwise compute the same position twice, once to check it and once to use it; the
+/// verifier takes those for two pointers and refuses the use of the one that was not checked.
+#[inline(always)]
+fn opaque(mut at: usize) -> usize {
+    // SAFETY: a move of a register to itself. An empty template would do, but the kernel refuses the
+    // line information that it leaves behind.
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) at, options(nomem, nostack, preserves_flags)) };
+    at
+}

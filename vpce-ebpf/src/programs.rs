@@ -1,0 +1,105 @@
+//! The programs: one per frame, one per pass of the reaper.
+
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
+    helpers::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},
+    macros::xdp,
+    programs::XdpContext,
+};
+use aya_log_ebpf::debug;
+use vpce_common::{
+    dataplane::Dataplane as _,
+    path::{Verdict, path},
+    reap,
+};
+
+use crate::{
+    frame::XdpFrame,
+    maps::{Kernel, TOTALS},
+};
+
+/// Takes one frame through the gateway.
+#[xdp(frags)]
+pub fn vpce(ctx: XdpContext) -> u32 {
+    let ifindex = ingress(&ctx);
+    let verdict = path(&Kernel, XdpFrame::new(&ctx), ifindex);
+    if let Some(totals) = TOTALS.get(0) {
+        totals.record(verdict);
+    }
+    match verdict {
+        Verdict::Pass => XDP_PASS,
+        // Not XDP_TX: a veth peer without an XDP program would never see the answer.
+        Verdict::Forward(out) | Verdict::Reply(out) => redirect(out),
+        Verdict::Answer => redirect(ifindex),
+        Verdict::Refuse(reason) => {
+            debug!(&ctx, "refused: {}", reason.name());
+            redirect(ifindex)
+        }
+        Verdict::Drop(reason) => {
+            debug!(&ctx, "dropped: {}", reason.name());
+            XDP_DROP
+        }
+    }
+}
+
+/// One order of the agent to [`reap`], and its answer, in the bytes of a made frame.
+#[repr(C)]
+struct Pass {
+    /// First record to look at.
+    first: u32,
+    /// Records to look at.
+    count: u32,
+    /// Answer: the kernel's ticks.
+    jiffies: u64,
+    /// Answer: nanoseconds since boot. With `jiffies` of two passes the agent learns the tick.
+    ktime: u64,
+}
+
+/// Looks at a range of flow records and frees what is over. Run by the agent, never attached.
+#[xdp]
+pub fn reap(ctx: XdpContext) -> u32 {
+    let (data, end) = (ctx.data(), ctx.data_end());
+    if data + size_of::<Pass>() > end {
+        return XDP_ABORTED;
+    }
+    let pass = data as *mut Pass;
+    // SAFETY: the bounds were checked; BPF on this architecture reads unaligned.
+    let (mut first, count) = unsafe {
+        (*pass).jiffies = bpf_jiffies64();
+        (*pass).ktime = bpf_ktime_get_ns();
+        ((*pass).first, (*pass).count)
+    };
+    // SAFETY: `look` has the helper's signature, and `first` outlives the call.
+    unsafe { bpf_loop(count, look as *mut _, (&raw mut first).cast(), 0) };
+    XDP_PASS
+}
+
+extern "C" fn look(index: u32, first: *mut core::ffi::c_void) -> i64 {
+    // SAFETY: `reap` passes a valid u32.
+    let slot = unsafe { *first.cast::<u32>() } + index;
+    if let Some(settings) = Kernel.settings() {
+        let _ = reap::reap(&Kernel, settings, slot, Kernel.jiffies());
+    }
+    0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an interface index is an int")]
+fn ingress(ctx: &XdpContext) -> u32 {
+    ctx.ingress_ifindex() as u32
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the helper answers an xdp_action")]
+fn redirect(ifindex: u32) -> u32 {
+    // SAFETY: a helper without preconditions.
+    unsafe { bpf_redirect(ifindex, 0) as u32 }
+}
+
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: the verifier refuses a program that can get here.
+    unsafe { core::hint::unreachable_unchecked() }
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
