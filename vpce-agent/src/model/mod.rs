@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, num::NonZeroU16, time::Duration};
 
 use ipnet::Ipv4Net;
+use vpce_common::layout::MAX_SLOTS;
 
 /// Everything the gateway shall do, as one consistent whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,17 @@ pub enum Permission {
     Domain(String),
 }
 
+impl Permission {
+    /// Whether it lets a tenant in. The operator's own VPCs have no domain: only `*` admits them.
+    #[must_use]
+    pub fn admits(&self, domain: Option<&str>) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Domain(admitted) => domain == Some(admitted),
+        }
+    }
+}
+
 /// A consumer's way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -143,6 +155,31 @@ pub struct Endpoint {
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,
 }
+
+impl Endpoint {
+    /// Flow records reserved for the endpoint; see [`slots`].
+    #[must_use]
+    pub const fn slots(&self) -> u32 {
+        slots(self.max_connections)
+    }
+}
+
+/// Flow records of an endpoint's block: a quarter more than its open connections, since a closed
+/// flow keeps its record until its timer ends; a power of two, as its ring of free records is.
+///
+/// Above 26214 connections the quarter shrinks: one transit address has no ports for a larger
+/// block. `config` admits at most 32768 connections.
+#[must_use]
+pub const fn slots(max_connections: u32) -> u32 {
+    let wanted = max_connections.saturating_add(max_connections / 4);
+    match wanted {
+        ..=MIN_SLOTS => MIN_SLOTS,
+        MAX_SLOTS.. => MAX_SLOTS,
+        _ => wanted.next_power_of_two(),
+    }
+}
+
+const MIN_SLOTS: u32 = 64;
 
 /// A TCP port that can be dialled: 1..=65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

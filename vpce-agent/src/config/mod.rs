@@ -1,0 +1,72 @@
+//! From TOML text to [`Desired`]: every rule checked, every error told at once with its line.
+//!
+//! The layers, from the text upward: [`report`] collects errors and knows lines, [`table`] and
+//! [`value`] take typed values out of the document, [`named`] keeps entries that others refer to by
+//! name, and one module for each section states its keys and rules. A value that couldn't be read
+//! is [`report::Reported`]; whatever depends on it stops there, so one mistake makes one error.
+
+mod cause;
+mod endpoint;
+mod error;
+mod gateway;
+mod named;
+mod net;
+mod report;
+mod rule;
+mod service;
+mod table;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod value;
+mod vpc;
+
+use toml::de::DeTable;
+
+pub use self::{
+    cause::{Cause, Holder},
+    error::{ConfigError, ConfigErrors, Place},
+};
+use self::{
+    report::{Read, Report},
+    table::{Keys, Table},
+};
+use crate::model::Desired;
+
+const KEYS: Keys = Keys {
+    known: &[
+        ("gateway", r#"[gateway] with region = "region-1""#),
+        ("vpc", "[[vpc]]"),
+        ("service", "[[service]]"),
+        ("endpoint", "[[endpoint]]"),
+    ],
+    planned: &[],
+};
+
+/// Reads a whole configuration file.
+///
+/// # Errors
+///
+/// Every error of the file, sorted by line.
+pub fn parse(text: &str) -> Result<Desired, ConfigErrors> {
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    let report = Report::new(text, &syntax);
+    match read(Table::root(&document, KEYS, &report)) {
+        Ok(desired) if report.is_empty() => Ok(desired),
+        _ => Err(report.into_errors()),
+    }
+}
+
+fn read(root: Table<'_>) -> Read<Desired> {
+    let gateway = gateway::read(root);
+    let transit = gateway.and_then(|gateway| gateway.transit);
+    let vpcs = vpc::read(root, transit);
+    let services = service::read(root, &vpcs, transit);
+    let endpoints = endpoint::read(root, gateway, &vpcs, &services);
+    Ok(Desired {
+        gateway: gateway?.build()?,
+        vpcs: vpcs.build(vpc::Draft::build)?,
+        services: services.build(service::Draft::build)?,
+        endpoints: endpoints.build(|endpoint| Ok(endpoint.clone()))?,
+    })
+}

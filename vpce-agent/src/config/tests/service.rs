@@ -1,0 +1,282 @@
+use super::{VALID, accepted, assert_told, with};
+use crate::model::{BackendKind, Permission};
+
+fn backend(address: &str) -> String {
+    format!("backend = {{ address = {address:?} }}")
+}
+
+#[test]
+fn every_key_reaches_the_model() {
+    let service = &accepted(VALID).services["web"];
+    assert_eq!(service.vpc, "blue");
+    assert_eq!(service.backend.kind, BackendKind::Lb);
+    assert_eq!(service.backend.address.to_string(), "10.0.0.5");
+    let ports: Vec<_> = service
+        .ports
+        .iter()
+        .map(|(client, server)| (client.0.get(), server.0.get()))
+        .collect();
+    assert_eq!(ports, [(80, 8080)]);
+    assert_eq!(
+        service.permissions,
+        [Permission::Domain("d-red".to_owned())]
+    );
+    assert_eq!(service.tags["env"], "demo");
+}
+
+#[test]
+fn a_backend_is_a_virtual_machine_unless_said_otherwise() {
+    let kind = |line| accepted(&with(&[(22, line)])).services["web"].backend.kind;
+    assert_eq!(
+        kind(r#"backend = { address = "10.0.0.5" }"#),
+        BackendKind::Vm
+    );
+    assert_eq!(
+        kind(r#"backend = { kind = "vm", address = "10.0.0.5" }"#),
+        BackendKind::Vm
+    );
+    assert_eq!(
+        kind(r#"backend = { kind = "bms", address = "10.0.0.5" }"#),
+        BackendKind::Bms
+    );
+}
+
+#[test]
+fn name_vpc_backend_and_ports_are_required() {
+    assert_told(
+        "[gateway]\nregion = \"r\"\n[[service]]\n",
+        &[
+            r#"line 3: [[service]]: name is missing; add name = "web""#,
+            r#"line 3: [[service]]: vpc is missing; add vpc = "blue""#,
+            r#"line 3: [[service]]: backend is missing; add backend = { kind = "vm", address = "10.0.0.5" }"#,
+            "line 3: [[service]]: ports is missing; add ports = [{ client = 80, server = 8080 }]",
+        ],
+    );
+}
+
+#[test]
+fn a_service_name_has_at_most_16_characters() {
+    accepted(&with(&[
+        (20, r#"name = "sixteen_chars-00""#),
+        (29, r#"service = "sixteen_chars-00""#),
+    ]));
+    assert_told(
+        &with(&[
+            (20, r#"name = "seventeen-chars-0""#),
+            (29, r#"service = "seventeen-chars-0""#),
+        ]),
+        &[
+            r#"line 20: [[service]] "seventeen-chars-0": name "seventeen-chars-0" is not allowed; use 1 to 16 of A-Z a-z 0-9 _ -"#,
+        ],
+    );
+}
+
+#[test]
+fn a_gateway_service_is_not_built_yet_and_nothing_else_is_asked_of_it() {
+    let text = with(&[
+        (22, r#"type = "gateway""#),
+        (23, r#"prefixes = ["100.125.0.0/16"]"#),
+    ]);
+    assert_told(
+        &text,
+        &[
+            r#"line 22: [[service]] "web": type = "gateway" is not built yet; choose one of "interface""#,
+            r#"line 23: [[service]] "web": prefixes is not built yet; leave it out"#,
+        ],
+    );
+}
+
+#[test]
+fn approval_is_not_built_yet() {
+    accepted(&with(&[(26, "approval = false")]));
+    assert_told(
+        &with(&[(26, "approval = true")]),
+        &[r#"line 26: [[service]] "web": approval = true is not built yet; leave it out"#],
+    );
+}
+
+#[test]
+fn a_backend_is_in_a_subnet_or_behind_the_next_hop() {
+    accepted(&with(&[(22, &backend("10.0.1.5")), (17, "")]));
+    accepted(&with(&[(22, &backend("172.16.0.5"))]));
+    assert_told(
+        &with(&[(22, &backend("172.16.0.5")), (17, "")]),
+        &[
+            r#"line 22: [[service]] "web": address 172.16.0.5 is in no subnet of vpc "blue"; choose one that is, or set the next_hop of the VPC"#,
+        ],
+    );
+}
+
+#[test]
+fn a_backend_has_an_address_of_its_own() {
+    for (address, told) in [
+        (
+            "10.0.0.254",
+            "address 10.0.0.254 is held by the gateway itself; choose another",
+        ),
+        (
+            "198.19.255.255",
+            "address 198.19.255.255 is in the transit range 198.19.128.0/17; choose one of a subnet of the VPC",
+        ),
+        (
+            "10.0.1.0",
+            "address 10.0.1.0 is the network or broadcast address of 10.0.1.0/24; choose one of 10.0.1.1-10.0.1.254",
+        ),
+        (
+            "10.0.1.255",
+            "address 10.0.1.255 is the network or broadcast address of 10.0.1.0/24; choose one of 10.0.1.1-10.0.1.254",
+        ),
+        (
+            "255.255.255.255",
+            r#"address "255.255.255.255" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
+        ),
+        (
+            "web.example",
+            r#"address "web.example" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
+        ),
+    ] {
+        assert_told(
+            &with(&[(22, &backend(address))]),
+            &[&format!("line 22: [[service]] \"web\": {told}")],
+        );
+    }
+}
+
+#[test]
+fn a_backend_is_not_judged_by_subnets_that_could_not_be_read() {
+    assert_told(
+        &with(&[
+            (
+                16,
+                r#"subnets = [{ name = "default", cidr = "10.0.1.1/24" }]"#,
+            ),
+            (17, ""),
+        ]),
+        &[
+            r#"line 16: [[vpc]] "blue": 10.0.1.1/24 has bits set behind its prefix; write 10.0.1.0/24"#,
+        ],
+    );
+}
+
+#[test]
+fn ports_are_1_to_65535() {
+    accepted(&with(&[(
+        23,
+        "ports = [{ client = 1, server = 65535, protocol = \"tcp\" }]",
+    )]));
+    assert_told(
+        &with(&[(23, "ports = [{ client = 0, server = 65536 }]")]),
+        &[
+            r#"line 23: [[service]] "web": client = 0 is out of range; choose one of 1-65535"#,
+            r#"line 23: [[service]] "web": server = 65536 is out of range; choose one of 1-65535"#,
+        ],
+    );
+    assert_told(
+        &with(&[(23, "ports = [{}]")]),
+        &[
+            r#"line 23: [[service]] "web": client is missing; add client = 80"#,
+            r#"line 23: [[service]] "web": server is missing; add server = 8080"#,
+        ],
+    );
+}
+
+#[test]
+fn a_client_port_and_a_server_port_are_mapped_once() {
+    assert_told(
+        &with(&[(
+            23,
+            "ports = [\n{ client = 80, server = 8080 },\n{ client = 81, server = 8080 },\n{ client = 80, server = 8081 }]",
+        )]),
+        &[
+            r#"line 25: [[service]] "web": server 8080 is taken by line 24; choose another"#,
+            r#"line 26: [[service]] "web": client 80 is taken by line 24; choose another"#,
+        ],
+    );
+}
+
+#[test]
+fn udp_is_not_built_yet_and_shares_no_ports_with_tcp() {
+    let dns = "{ client = 53, server = 53";
+    assert_told(
+        &with(&[(
+            23,
+            &format!("ports = [{dns} }}, {dns}, protocol = \"udp\" }}]"),
+        )]),
+        &[r#"line 23: [[service]] "web": protocol = "udp" is not built yet; choose one of "tcp""#],
+    );
+}
+
+#[test]
+fn a_service_has_1_to_50_ports() {
+    let ports = |count: u16| {
+        let entries = (1..=count).map(|port| format!("{{ client = {port}, server = {port} }}"));
+        format!("ports = [{}]", entries.collect::<Vec<_>>().join(", "))
+    };
+    accepted(&with(&[(23, &ports(50))]));
+    assert_told(
+        &with(&[(23, &ports(51))]),
+        &[r#"line 23: [[service]] "web": ports has 51 entries; at most 50 are allowed"#],
+    );
+    assert_told(
+        &with(&[(23, &ports(0))]),
+        &[
+            r#"line 23: [[service]] "web": ports is empty; write ports = [{ client = 80, server = 8080 }]"#,
+        ],
+    );
+}
+
+#[test]
+fn a_permission_is_a_domain_or_a_star() {
+    let permissions = |line| {
+        accepted(&with(&[(24, line)])).services["web"]
+            .permissions
+            .clone()
+    };
+    assert_eq!(permissions(r#"permissions = ["*"]"#), [Permission::Anyone]);
+    for permission in ["", "iam:domain::", "iam:domain::a b", "iam:user::a", "**"] {
+        assert_told(
+            &with(&[(24, &format!("permissions = [{permission:?}, \"*\"]"))]),
+            &[&format!(
+                "line 24: [[service]] \"web\": permissions {permission:?} is not allowed; \
+                 use \"*\" or \"iam:domain::\" and a domain: 1 to 64 of A-Z a-z 0-9 -"
+            )],
+        );
+    }
+}
+
+#[test]
+fn tags_are_counted_and_their_characters_limited() {
+    let (key, value) = ("ü".repeat(36), "ü".repeat(43));
+    accepted(&with(&[(
+        25,
+        &format!("tags = {{ \"{key}\" = \"{value}\", \"a b\" = \"c d\" }}"),
+    )]));
+    let eleven: Vec<_> = (0..11).map(|index| format!("k{index} = \"v\"")).collect();
+    assert_told(
+        &with(&[(25, &format!("tags = {{ {} }}", eleven.join(", ")))]),
+        &[r#"line 25: [[service]] "web": tags has 11 entries; at most 10 are allowed"#],
+    );
+    for (bad_key, bad_value) in [
+        ("", ""),
+        (" a", "a "),
+        ("a=", "a*"),
+        ("<a", ">a"),
+        ("a,", "a|"),
+        ("a/b", r"a\b"),
+        (&format!("{key}a"), &format!("{value}a")),
+    ] {
+        assert_told(
+            &with(&[(25, &format!("tags = {{ {bad_key:?} = {bad_value:?} }}"))]),
+            &[
+                &format!(
+                    "line 25: [[service]] \"web\": tag {bad_key:?} is not allowed; \
+                     use 1 to 36 characters, none of = * < > \\ , | / and no space at either end"
+                ),
+                &format!(
+                    "line 25: [[service]] \"web\": {bad_key} {bad_value:?} is not allowed; \
+                     use 1 to 43 characters, none of = * < > \\ , | / and no space at either end"
+                ),
+            ],
+        );
+    }
+}
