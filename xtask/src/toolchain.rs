@@ -10,7 +10,7 @@ use std::{
     process::{self, Command, Stdio},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::cmd;
 
@@ -33,13 +33,14 @@ impl Compiler {
     /// The current compiler if the linker can read what it writes, else the pinned one.
     pub fn pick() -> Result<Self> {
         let current = Self { toolchain: None };
+        let llvm = current.llvm()?;
         let fits = match linker() {
-            Ok(linker) => try_link(&current, &linker).is_ok(),
-            Err(_) => current.llvm()? <= LINKER_LLVM,
+            Ok(linker) => try_link(&current, &linker),
+            // Then setup brings the one whose LLVM is known.
+            Err(_) if llvm <= LINKER_LLVM => Ok(()),
+            Err(none) => Err(none),
         };
-        if fits {
-            return Ok(current);
-        }
+        let Err(why) = fits else { return Ok(current) };
         let pinned = Self {
             toolchain: Some(PINNED),
         };
@@ -47,8 +48,8 @@ impl Compiler {
             return Ok(pinned);
         }
         bail!(
-            "this rustc has LLVM {}, newer than bpf-linker's; `rustup toolchain install {PINNED}` brings one that fits",
-            current.llvm()?
+            "bpf-linker cannot read what this rustc (LLVM {llvm}) writes; \
+             `rustup toolchain install {PINNED}` brings one that fits: {why:#}"
         )
     }
 
@@ -86,16 +87,16 @@ impl Compiler {
 
 /// The first bpf-linker that is new enough.
 pub fn linker() -> Result<PathBuf> {
-    let mut too_old = String::new();
+    let (major, minor) = LINKER_MIN;
+    let mut said = format!("no bpf-linker {major}.{minor} or newer");
     for path in cmd::candidates("bpf-linker") {
-        let text = cmd::output(Command::new(&path).arg("--version"))?;
-        match version(&text) {
-            Some(version) if version >= LINKER_MIN => return Ok(path),
-            _ => too_old = format!("; {} is {}", path.display(), text.trim()),
+        match cmd::output(Command::new(&path).arg("--version")) {
+            Ok(text) if version(&text) >= Some(LINKER_MIN) => return Ok(path),
+            Ok(text) => said = format!("{said}; {} is {}", path.display(), text.trim()),
+            Err(error) => said = format!("{said}; {error}"),
         }
     }
-    let (major, minor) = LINKER_MIN;
-    Err(anyhow!("no bpf-linker {major}.{minor} or newer{too_old}"))
+    bail!(said)
 }
 
 /// Links two lines of Rust, to see whether this linker reads what this compiler writes.
@@ -103,27 +104,28 @@ pub fn try_link(compiler: &Compiler, linker: &Path) -> Result<()> {
     const SOURCE: &[u8] =
         b"#![no_std]\n#[unsafe(no_mangle)] pub extern \"C\" fn probe(x: u32) -> u32 { x + 1 }\n";
 
-    let stem = std::env::temp_dir().join(format!("vpce-probe-{}", process::id()));
+    let dir = cmd::target_dir();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let stem = dir.join(format!("probe-{}", process::id()));
     let (bitcode, object) = (stem.with_extension("bc"), stem.with_extension("o"));
-    let mut rustc = compiler.command("rustc");
-    rustc.args([
+
+    let mut compile = compiler.command("rustc");
+    compile.args([
         "-",
         "--edition=2024",
         "--crate-type=lib",
         "--crate-name=probe",
-        "-O",
         "--emit=llvm-bc",
-        "-o",
     ]);
-    let bitcode_made = feed(rustc.arg(&bitcode), SOURCE);
-    let outcome = bitcode_made.and_then(|()| {
-        let mut link = Command::new(linker);
-        cmd::output(
-            link.args(["--target=bpfel", "--btf", "--export=probe", "-o"])
-                .arg(&object)
-                .arg(&bitcode),
-        )
-    });
+    // An older LLVM still reads a newer one's plain code; it is the debug information that it stumbles over.
+    compile
+        .args(["-Copt-level=3", "-Cdebuginfo=2", "-o"])
+        .arg(&bitcode);
+    let mut link = Command::new(linker);
+    link.args(["--target=bpfel", "--btf", "--export=probe", "-o"])
+        .args([&object, &bitcode]);
+    let outcome = feed(&mut compile, SOURCE).and_then(|()| cmd::output(&mut link));
+
     for file in [bitcode, object] {
         // What was never written need not go.
         let _ = fs::remove_file(file);

@@ -56,7 +56,12 @@ fn look(
             }
             Ok(_) => {}
             Err(why) => {
-                println!("missing  {:<16} {why:#}", item.name);
+                let why = format!("{why:#}");
+                println!(
+                    "missing  {:<16} {}",
+                    item.name,
+                    why.lines().next().unwrap_or_default()
+                );
                 missing.push((item, item.plan()));
             }
         }
