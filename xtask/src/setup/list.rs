@@ -55,6 +55,7 @@ fn pinned_compiler() -> Plan {
         "install",
         PINNED,
         "--profile=minimal",
+        "--no-self-update",
         "--component=rust-src,clippy",
     ];
     Plan::command(command("rustup", args))
