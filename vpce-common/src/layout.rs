@@ -259,6 +259,8 @@ pub struct Stats {
     pub reply_packets: Counter,
     /// Their bytes, Ethernet header included.
     pub reply_bytes: Counter,
+    /// Connections refused: first segments that opened no flow.
+    pub refused: Counter,
     /// Packets dropped or refused, by reason.
     pub dropped: [Counter; REASONS],
 }
@@ -328,7 +330,7 @@ const _: () = {
     assert!(size_of::<FlowKey>() == 16);
     assert!(size_of::<Ends>() == 52);
     assert!(size_of::<Flow>() == 80);
-    assert!(size_of::<Stats>() == 8 * (4 + REASONS));
+    assert!(size_of::<Stats>() == 8 * (5 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
 };
 

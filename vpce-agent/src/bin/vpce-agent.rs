@@ -1,2 +1,90 @@
-//! stub
-fn main() {}
+//! The gateway's agent.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use vpce_agent::{
+    app::{self, Options},
+    socket,
+};
+
+/// Turns this host into a VPC-endpoint gateway.
+#[derive(Debug, Parser)]
+#[command(name = "vpce-agent", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Loads the dataplane and keeps it as the file says, until SIGTERM. Packets flow on after it.
+    Run {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        #[command(flatten)]
+        pins: Pins,
+        /// Where addresses and numbers that were given out are remembered.
+        #[arg(long, env = "VPCE_STATE_DIR", default_value = "/var/lib/vpce")]
+        state_dir: PathBuf,
+        /// The socket that vpcectl asks.
+        #[arg(long, env = "VPCE_SOCKET", default_value = socket::DEFAULT)]
+        socket: PathBuf,
+        /// Log each packet that is dropped, with its reason. Slow: for finding faults.
+        #[arg(long)]
+        log_drops: bool,
+    },
+    /// Tells every error of a file, each with its line.
+    Check {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Do not ask whether the interfaces are on this host.
+        #[arg(long)]
+        elsewhere: bool,
+    },
+    /// Takes the dataplane off: detaches the programs and removes all maps and flows.
+    Unload {
+        #[command(flatten)]
+        pins: Pins,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Pins {
+    /// Where programs, links and maps are pinned, on a BPF file system.
+    #[arg(long, env = "VPCE_BPF_DIR", default_value = "/sys/fs/bpf/vpce")]
+    bpf_dir: PathBuf,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    match act(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run { config, pins, state_dir, socket, log_drops } => {
+            app::run(Options { config, bpf_dir: pins.bpf_dir, state_dir, socket, log_drops }).await?;
+        }
+        Command::Check { config, elsewhere } => {
+            app::check(&config, !elsewhere).await?;
+            println!("{}: no errors", config.display());
+        }
+        Command::Unload { pins } => {
+            let removed = app::unload(&pins.bpf_dir)?;
+            println!("{removed} pins removed from {}", pins.bpf_dir.display());
+        }
+    }
+    Ok(())
+}

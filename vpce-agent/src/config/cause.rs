@@ -12,6 +12,10 @@ use super::{gateway::MAX_FLOWS, net::Hosts};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name every field")]
 pub enum Cause {
+    /// The host has no such interface.
+    #[error("interface {interface:?} is not there; this host has {}", list(.present))]
+    InterfaceMissing { interface: String, present: Vec<String> },
+
     /// Not TOML; the parser's own words.
     #[error("not TOML at column {column}: {message}")]
     Syntax { column: usize, message: String },

@@ -21,6 +21,8 @@ mod tests;
 mod value;
 mod vpc;
 
+use std::collections::BTreeSet;
+
 use toml::de::DeTable;
 
 pub use self::{
@@ -49,18 +51,31 @@ const KEYS: Keys = Keys {
 ///
 /// Every error of the file, sorted by line.
 pub fn parse(text: &str) -> Result<Desired, ConfigErrors> {
+    parse_for(text, None)
+}
+
+/// Reads a whole configuration file, for a host that has these interfaces.
+///
+/// # Errors
+///
+/// Every error of the file, sorted by line; attachments to other interfaces are errors.
+pub fn parse_on(text: &str, present: &BTreeSet<String>) -> Result<Desired, ConfigErrors> {
+    parse_for(text, Some(present))
+}
+
+fn parse_for(text: &str, present: Option<&BTreeSet<String>>) -> Result<Desired, ConfigErrors> {
     let (document, syntax) = DeTable::parse_recoverable(text);
     let report = Report::new(text, &syntax);
-    match read(Table::root(&document, KEYS, &report)) {
+    match read(Table::root(&document, KEYS, &report), present) {
         Ok(desired) if report.is_empty() => Ok(desired),
         _ => Err(report.into_errors()),
     }
 }
 
-fn read(root: Table<'_>) -> Read<Desired> {
+fn read(root: Table<'_>, present: Option<&BTreeSet<String>>) -> Read<Desired> {
     let gateway = gateway::read(root);
     let transit = gateway.and_then(|gateway| gateway.transit);
-    let vpcs = vpc::read(root, transit);
+    let vpcs = vpc::read(root, transit, present);
     let services = service::read(root, &vpcs, transit);
     let endpoints = endpoint::read(root, gateway, &vpcs, &services);
     Ok(Desired {

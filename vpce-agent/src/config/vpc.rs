@@ -1,6 +1,6 @@
 //! The `[[vpc]]` sections.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
@@ -58,7 +58,11 @@ pub(super) struct Draft<'d> {
     pub(super) next_hop: Read<Option<Ipv4Addr>>,
 }
 
-pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>) -> Vpcs<'d> {
+pub(super) fn read<'d>(
+    root: Table<'d>,
+    transit: Read<Ipv4Net>,
+    present: Option<&BTreeSet<String>>,
+) -> Vpcs<'d> {
     let mut interfaces = Named::new();
     let open = |entry: Value<'d>| entry.section("[[vpc]]", KEYS);
     Named::read(root.sections("vpc"), open, rule::NAME, |table| {
@@ -67,7 +71,7 @@ pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>) -> Vpcs<'d> {
             domain: table.optional("domain", |value| value.text_by(rule::DOMAIN)),
             attach: table.required("attach", |value| {
                 each(value.one_or_more()?, |place| {
-                    attachment(place, &mut interfaces)
+                    attachment(place, &mut interfaces, present)
                 })
             }),
             address,
@@ -77,11 +81,19 @@ pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>) -> Vpcs<'d> {
     })
 }
 
-/// An interface, which can be attached only once in the whole file.
-fn attachment<'d>(place: Value<'d>, interfaces: &mut Named<'d, ()>) -> Read<&'d str> {
+/// An interface, which can be attached only once in the whole file, and must be one of `present`.
+fn attachment<'d>(
+    place: Value<'d>,
+    interfaces: &mut Named<'d, ()>,
+    present: Option<&BTreeSet<String>>,
+) -> Read<&'d str> {
     let table = place.table(ATTACH_KEYS)?;
     let interface = table.required_if(table.built, "interface", |value| {
         let interface = value.text_by(rule::INTERFACE)?;
+        if let Some(present) = present.filter(|present| !present.contains(interface)) {
+            let (interface, present) = (interface.to_owned(), present.iter().cloned().collect());
+            return value.fail(Cause::InterfaceMissing { interface, present });
+        }
         interfaces.insert(value, interface, Ok(()));
         Ok(interface)
     });

@@ -17,10 +17,10 @@ pub enum DataplaneError {
         path: PathBuf,
     },
     /// A capability is missing.
-    #[error("{right} is missing: run as root, or grant CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and CAP_PERFMON")]
+    #[error("missing rights: {missing}; run as root, or grant them (the systemd unit does)")]
     NoRight {
-        /// The capability.
-        right: &'static str,
+        /// The capabilities.
+        missing: String,
     },
     /// A file operation on the pins failed.
     #[error("{path}: {source}", path = .path.display())]
@@ -66,6 +66,9 @@ pub enum DataplaneError {
         /// The interface.
         interface: String,
     },
+    /// The programs' log can't be read.
+    #[error("the programs' log: {0}")]
+    Log(#[from] aya_log::Error),
     /// A map can't be used.
     #[error(transparent)]
     Map(#[from] MapError),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::{Ebpf, EbpfLoader, programs::Xdp};
-use aya_log::Level;
+use aya_log::{EbpfLogger, Level};
 
 use super::{Attached, DataplaneError};
 use crate::maps::{MAPS, Maps, check_layout, check_pins};
@@ -25,6 +25,7 @@ pub struct Dataplane {
     pub(super) object: Ebpf,
     pub(super) links_dir: PathBuf,
     pub(super) attached: BTreeMap<u32, Attached>,
+    log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 impl Dataplane {
@@ -59,12 +60,15 @@ impl Dataplane {
         for name in [PATH, REAP] {
             program(&mut object, name)?.load().map_err(|source| DataplaneError::Program { name, source })?;
         }
-        Ok(Self { maps, object, links_dir, attached: BTreeMap::new() })
+        let log = log.then(|| EbpfLogger::init(&mut object)).transpose()?;
+        Ok(Self { maps, object, links_dir, attached: BTreeMap::new(), log })
     }
 
-    /// What the programs log, for `aya-log`; nothing when it was taken before.
-    pub fn log(&mut self) -> Option<aya_log::EbpfLogger<&'static dyn log::Log>> {
-        aya_log::EbpfLogger::init(&mut self.object).ok()
+    /// Hands what the programs logged since the last time to the `log` crate.
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
     }
 }
 

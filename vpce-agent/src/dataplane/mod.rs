@@ -7,8 +7,10 @@ mod attach;
 mod error;
 mod load;
 mod reaper;
+mod rights;
 
 pub use attach::{Attached, Hook, Target};
 pub use error::DataplaneError;
 pub use load::{Dataplane, unload};
 pub use reaper::Clock;
+pub use rights::check_rights;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, hash::Hash};
 
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, PerCpuArray},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
 
 use super::MapError;
@@ -105,6 +105,18 @@ impl<const N: usize> PerCpu<N> {
     pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
         let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
         Ok(Self { name, map })
+    }
+
+    /// Sets the counters with this number to zero on every CPU.
+    ///
+    /// # Errors
+    /// When the number is beyond the array.
+    pub fn zero(&mut self, number: u32) -> Result<(), MapError> {
+        let name = self.name;
+        let failed = |source| MapError::Kernel { name, source };
+        let cpus = aya::util::nr_cpus().map_err(|(_, error)| failed(error.into()))?;
+        let zeros = PerCpuValues::try_from(vec![[0; N]; cpus]).map_err(|error| failed(error.into()))?;
+        self.map.set(number, zeros, 0).map_err(failed)
     }
 
     /// The counters with this number, summed.

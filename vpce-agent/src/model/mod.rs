@@ -3,6 +3,9 @@
 //! Pure: no I/O, no tokio, no aya. `config` is the only maker of [`Desired`], so whoever holds one
 //! holds a configuration whose every rule was checked.
 
+pub mod leases;
+pub mod status;
+
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, num::NonZeroU16, time::Duration};
 
 use ipnet::Ipv4Net;

@@ -112,7 +112,12 @@ fn segment<'f, D: Dataplane, F: Frame<'f>>(
     let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
     match open::open(plane, arrival, eth, &tcp, &key, endpoint) {
         Ok(slot) => forward::forward(plane, arrival, eth, ip, tcp, slot),
-        Err(verdict) => Err(refuse::refuse(verdict, arrival, eth, ip, tcp, frame)),
+        Err(verdict) => {
+            if let Some(stats) = plane.stats(endpoint).filter(|_| tcp.segment.opens()) {
+                stats.refused.add(1);
+            }
+            Err(refuse::refuse(verdict, arrival, eth, ip, tcp, frame))
+        }
     }
 }
 

@@ -1,0 +1,10 @@
+//! Wires everything: ordered start, one loop, orderly end.
+
+mod ears;
+mod input;
+mod run;
+
+pub use input::{InputError, check};
+pub use run::{Options, RunError, run};
+
+pub use crate::dataplane::unload;

@@ -1,0 +1,223 @@
+//! `vpce-agent run`: starts in order, then one loop that owns the gateway.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::LocalSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    InputError,
+    ears::Ears,
+    input::{self, Watched},
+};
+use crate::{
+    dataplane::{self, Dataplane, DataplaneError},
+    net::{Interfaces, NetError},
+    reconcile::{Gateway, ReconcileError},
+    socket::{self, Asked, SocketError},
+    store::{Store, StoreError},
+};
+
+/// The reaper looks at a share of the flow records this often.
+const REAP: Duration = Duration::from_millis(50);
+/// The file, the interfaces and the backends are looked at this often.
+const LOOK: Duration = Duration::from_millis(500);
+/// Drift in the maps is looked for this often.
+const DRIFT: Duration = Duration::from_secs(5);
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where programs, links and maps are pinned.
+    pub bpf_dir: PathBuf,
+    /// Where leases are kept.
+    pub state_dir: PathBuf,
+    /// The operator's socket.
+    pub socket: PathBuf,
+    /// Whether the programs log each packet that they drop.
+    pub log_drops: bool,
+}
+
+/// Why the agent can't run.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[expect(missing_docs, reason = "one for each layer; the layers say what each means")]
+pub enum RunError {
+    Input(#[from] InputError),
+    Dataplane(#[from] DataplaneError),
+    Store(#[from] StoreError),
+    Reconcile(#[from] ReconcileError),
+    Net(#[from] NetError),
+    Socket(#[from] SocketError),
+    #[error("signals: {0}")]
+    Signals(#[from] io::Error),
+    #[error("max_flows is {now} in the running dataplane and can't become {wanted}: run `vpce-agent unload` (flows end) and start again")]
+    MaxFlows { now: u32, wanted: u32 },
+}
+
+/// Runs until SIGTERM or SIGINT. Packets flow on after it, and by whatever it did not change
+/// when it can't start.
+///
+/// # Errors
+/// Only from the start; a running agent reports and goes on.
+pub async fn run(options: Options) -> Result<(), RunError> {
+    LocalSet::new().run_until(Agent::start(options).await?.serve()).await
+}
+
+struct Agent {
+    options: Options,
+    gateway: Gateway,
+    max_flows: u32,
+    interfaces: Interfaces,
+    ears: Ears,
+    heard: mpsc::Receiver<(String, crate::net::Heard)>,
+    asks: mpsc::Receiver<Asked>,
+    file: Watched,
+    known: BTreeSet<String>,
+}
+
+impl Agent {
+    async fn start(options: Options) -> Result<Self, RunError> {
+        dataplane::check_rights()?;
+        let store = Store::open(&options.state_dir)?;
+        let interfaces = Interfaces::new()?;
+        let mut present: BTreeSet<String> = interfaces.all().await?.into_keys().collect();
+        // One that was attached before may be away just now: it is attached when it comes back.
+        present.extend(store.load()?.into_iter().flat_map(|leases| leases.links).map(|link| link.interface));
+        let file = Watched::new(&options.config);
+        let desired = input::read(&options.config, Some(&present))?;
+        let max_flows = desired.gateway.max_flows;
+
+        let dataplane = Dataplane::load(&options.bpf_dir, max_flows, options.log_drops)?;
+        let gateway = Gateway::start(dataplane, store, desired)?;
+        let (asking, asks) = mpsc::channel(16);
+        socket::serve(&options.socket, asking).await?;
+        let (ears, heard) = Ears::new();
+        Ok(Self { options, gateway, max_flows, interfaces, ears, heard, asks, file, known: present })
+    }
+
+    async fn serve(mut self) -> Result<(), RunError> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let [mut reap, mut look, mut drift] = [REAP, LOOK, DRIFT].map(|period| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        self.pass().await?;
+        tell(&[sd_notify::NotifyState::Ready]);
+        tracing::info!(config = %self.options.config.display(), "ready");
+        loop {
+            tokio::select! {
+                _ = reap.tick() => self.reap(),
+                _ = look.tick() => self.look().await,
+                _ = drift.tick() => self.reconcile().await,
+                Some((interface, heard)) = self.heard.recv() => {
+                    if self.gateway.hear(&interface, heard.address, heard.mac, Instant::now()) {
+                        tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
+                        self.reconcile().await;
+                    }
+                }
+                Some(ask) = self.asks.recv() => {
+                    // Who asked may be gone: then nobody misses the answer.
+                    let _ = ask.send(self.gateway.status().map_err(|error| error.to_string()));
+                }
+                Some(()) = hangup.recv() => self.reload().await,
+                Some(()) = terminate.recv() => break,
+                Some(()) = interrupt.recv() => break,
+            }
+        }
+        tell(&[sd_notify::NotifyState::Stopping]);
+        tracing::info!("stopped; packets flow on, `vpce-agent unload` takes the dataplane off");
+        Ok(())
+    }
+
+    /// One pass of the reconciler.
+    async fn pass(&mut self) -> Result<(), RunError> {
+        let interfaces = self.interfaces.all().await?;
+        self.ears.listen(self.gateway.interfaces(), &interfaces);
+        let writes = self.gateway.pass(interfaces)?;
+        if writes > 0 {
+            tracing::info!(writes, "dataplane brought up to date");
+        }
+        self.ask();
+        Ok(())
+    }
+
+    async fn reconcile(&mut self) {
+        if let Err(error) = self.pass().await {
+            tracing::error!("{error}; trying again");
+        }
+    }
+
+    /// Looks at the file, the interfaces and the backends; a pass where one of them changed.
+    async fn look(&mut self) {
+        if self.file.changed() {
+            self.reload().await;
+        }
+        self.ask();
+        match self.interfaces.all().await {
+            Ok(interfaces) if self.gateway.is_stale(&interfaces) => self.reconcile().await,
+            Ok(_) => {}
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    fn ask(&mut self) {
+        for question in self.gateway.questions(Instant::now()) {
+            self.ears.ask(&question);
+        }
+    }
+
+    fn reap(&mut self) {
+        if let Err(error) = self.gateway.reap() {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// Takes the file as it is now. A bad one changes nothing.
+    async fn reload(&mut self) {
+        let now = sd_notify::NotifyState::monotonic_usec_now();
+        tell(&[sd_notify::NotifyState::Reloading]);
+        now.into_iter().for_each(|now| tell(&[now]));
+        // Seen: what is read now need not be read again.
+        self.file.changed();
+        match self.change().await {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(error) => tracing::error!("configuration not reloaded, the old one stands:\n{error}"),
+        }
+        tell(&[sd_notify::NotifyState::Ready]);
+    }
+
+    async fn change(&mut self) -> Result<(), RunError> {
+        let mut present: BTreeSet<String> = self.interfaces.all().await?.into_keys().collect();
+        present.extend(self.known.iter().cloned());
+        let desired = input::read(&self.options.config, Some(&present))?;
+        let wanted = desired.gateway.max_flows;
+        if wanted != self.max_flows {
+            return Err(RunError::MaxFlows { now: self.max_flows, wanted });
+        }
+        self.gateway.change(desired)?;
+        self.known = present;
+        self.pass().await
+    }
+}
+
+/// Tells the service manager, where there is one.
+fn tell(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!("can't notify the service manager: {error}");
+    }
+}

@@ -1,0 +1,119 @@
+//! `vpcectl get`.
+
+use comfy_table::{Table, presets};
+use serde_json::json;
+
+use super::{CliError, Kind};
+use crate::model::status::{BackendStatus, EndpointStatus, PortStatus, Status};
+
+/// One object whose key is the kind; `drops` is the object itself.
+pub(super) fn json(kind: Kind, status: &Status) -> Result<String, CliError> {
+    let value = match kind {
+        Kind::Vpcs => json!({ "vpcs": status.vpcs }),
+        Kind::Services => json!({ "services": status.services }),
+        Kind::Endpoints => json!({ "endpoints": status.endpoints }),
+        Kind::Drops => json!(status.packets),
+    };
+    Ok(serde_json::to_string_pretty(&value)?)
+}
+
+pub(super) fn table(kind: Kind, status: &Status) -> String {
+    match kind {
+        Kind::Vpcs => vpcs(status),
+        Kind::Services => services(status),
+        Kind::Endpoints => endpoints(&status.endpoints),
+        Kind::Drops => packets(status),
+    }
+}
+
+/// `80->8080, 443->8443`
+pub(super) fn ports(ports: &[PortStatus]) -> String {
+    let ports: Vec<String> = ports.iter().map(|port| format!("{}->{}", port.client, port.server)).collect();
+    ports.join(", ")
+}
+
+/// The MAC, or what its absence means.
+pub(super) fn mac(backend: &BackendStatus) -> &str {
+    backend.mac.as_deref().unwrap_or("does not answer ARP")
+}
+
+fn with_header(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    table
+}
+
+fn vpcs(status: &Status) -> String {
+    let mut table = with_header(&["NAME", "DOMAIN", "ADDRESS", "SUBNETS", "INTERFACE", "STATE", "HOOK"]);
+    for vpc in &status.vpcs {
+        let subnets: Vec<String> = vpc.subnets.iter().map(|(name, cidr)| format!("{name} {cidr}")).collect();
+        for attachment in &vpc.attachments {
+            table.add_row([
+                vpc.name.as_str(),
+                vpc.domain.as_deref().unwrap_or("-"),
+                &vpc.address.to_string(),
+                &subnets.join(", "),
+                &attachment.interface,
+                &attachment.state,
+                attachment.hook.as_deref().unwrap_or("-"),
+            ]);
+        }
+    }
+    table.to_string()
+}
+
+fn services(status: &Status) -> String {
+    let mut table = with_header(&["NAME", "VPC", "KIND", "BACKEND", "MAC", "PORTS", "ENDPOINTS"]);
+    for service in &status.services {
+        table.add_row([
+            service.name.as_str(),
+            &service.vpc,
+            &service.backend.kind,
+            &service.backend.address.to_string(),
+            mac(&service.backend),
+            &ports(&service.ports),
+            &service.endpoints.join(", "),
+        ]);
+    }
+    table.to_string()
+}
+
+fn endpoints(endpoints: &[EndpointStatus]) -> String {
+    let mut table =
+        with_header(&["NAME", "STATE", "ADDRESS", "VPC", "SERVICE", "BACKEND", "OPEN", "LIMIT", "PEAK", "REFUSED"]);
+    for endpoint in endpoints {
+        let backend = &endpoint.backend;
+        let silent = if backend.mac.is_none() { " (does not answer ARP)" } else { "" };
+        table.add_row([
+            endpoint.name.clone(),
+            endpoint.state.clone(),
+            endpoint.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            endpoint.vpc.clone(),
+            endpoint.service.clone(),
+            format!("{}{silent}", backend.address),
+            endpoint.connections.open.to_string(),
+            endpoint.connections.limit.to_string(),
+            endpoint.connections.peak.to_string(),
+            endpoint.refused.to_string(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn packets(status: &Status) -> String {
+    let packets = &status.packets;
+    let mut table = with_header(&["PACKETS", "COUNT"]);
+    for (name, count) in [
+        ("in", packets.packets_in),
+        ("passed to the kernel", packets.passed),
+        ("forwarded to backends", packets.forwarded),
+        ("replied to clients", packets.replied),
+        ("answered by the gateway", packets.answered),
+    ] {
+        table.add_row([name.to_owned(), count.to_string()]);
+    }
+    for (reason, count) in &packets.drops {
+        table.add_row([format!("dropped: {reason}"), count.to_string()]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,166 @@
+//! Where backends are: asks by ARP, keeps the answers fresh, tells when one goes silent.
+//!
+//! Pure: the caller sends what [`Neighbours::due`] says and reports what was heard.
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use vpce_common::wire::Mac;
+
+use crate::reconcile::Neighbour;
+
+/// An answer is asked for again after this.
+const FRESH: Duration = Duration::from_secs(5);
+/// Between two questions that are not answered.
+const RETRY: Duration = Duration::from_secs(1);
+/// So many unanswered questions make a backend unreachable.
+const PATIENCE: u32 = 3;
+
+/// Who must be found, and where to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The backend's address, or that of the router towards it.
+    pub address: Ipv4Addr,
+    /// Numbers of the links of its VPC.
+    pub links: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    wanted: Wanted,
+    found: Option<Neighbour>,
+    asked: Option<Instant>,
+    heard: Option<Instant>,
+    unanswered: u32,
+}
+
+/// All backends' neighbours, by number of the backend.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    entries: BTreeMap<u32, Entry>,
+}
+
+impl Neighbours {
+    /// Looks for these and no others. What is known of them stays; `adopted` is what an earlier
+    /// agent knew, believed until it proves wrong.
+    pub fn want(&mut self, wanted: BTreeMap<u32, Wanted>, adopted: &BTreeMap<u32, Neighbour>) {
+        let mut old = std::mem::take(&mut self.entries);
+        for (number, wanted) in wanted {
+            let kept = old.remove(&number).filter(|entry| entry.wanted == wanted);
+            let found = adopted.get(&number).copied();
+            let entry = kept.unwrap_or(Entry { wanted, found, asked: None, heard: None, unanswered: 0 });
+            self.entries.insert(number, entry);
+        }
+    }
+
+    /// The questions to send now: number of the link, and the address to ask for.
+    pub fn due(&mut self, now: Instant) -> Vec<(u32, Ipv4Addr)> {
+        let mut questions = Vec::new();
+        for entry in self.entries.values_mut() {
+            let since = |then: Option<Instant>| then.map(|then| now.saturating_duration_since(then));
+            let fresh = since(entry.heard).is_some_and(|age| age < FRESH);
+            let waiting = since(entry.asked).is_some_and(|age| age < RETRY);
+            if fresh || waiting {
+                continue;
+            }
+            if entry.unanswered >= PATIENCE {
+                entry.found = None;
+            }
+            entry.unanswered = entry.unanswered.saturating_add(1);
+            entry.asked = Some(now);
+            questions.extend(entry.wanted.links.iter().map(|&link| (link, entry.wanted.address)));
+        }
+        questions
+    }
+
+    /// Notes who is where; answers whether that is news.
+    pub fn hear(&mut self, link: u32, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
+        let mut news = false;
+        for entry in self.entries.values_mut() {
+            if entry.wanted.address == address && entry.wanted.links.contains(&link) {
+                let found = Some(Neighbour { link, mac });
+                news |= entry.found != found;
+                entry.found = found;
+                entry.heard = Some(now);
+                entry.unanswered = 0;
+            }
+        }
+        news
+    }
+
+    /// Who is found.
+    #[must_use]
+    pub fn found(&self) -> BTreeMap<u32, Neighbour> {
+        self.entries.iter().filter_map(|(number, entry)| Some((*number, entry.found?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+
+    fn wanted() -> BTreeMap<u32, Wanted> {
+        BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![1, 2] })])
+    }
+
+    fn neighbours() -> (Neighbours, Instant) {
+        let mut neighbours = Neighbours::default();
+        neighbours.want(wanted(), &BTreeMap::new());
+        (neighbours, Instant::now())
+    }
+
+    #[test]
+    fn a_new_backend_is_asked_for_at_once_on_every_link_and_again_each_second() {
+        let (mut neighbours, start) = neighbours();
+        assert_eq!(neighbours.due(start), [(1, ADDRESS), (2, ADDRESS)]);
+        assert_eq!(neighbours.due(start + RETRY / 2), []);
+        assert_eq!(neighbours.due(start + RETRY).len(), 2);
+    }
+
+    #[test]
+    fn an_answer_is_news_once_and_is_asked_for_again_when_it_is_old() {
+        let (mut neighbours, start) = neighbours();
+        neighbours.due(start);
+        assert!(neighbours.hear(2, ADDRESS, MAC, start));
+        assert!(!neighbours.hear(2, ADDRESS, MAC, start));
+        assert_eq!(neighbours.found(), BTreeMap::from([(7, Neighbour { link: 2, mac: MAC })]));
+        assert_eq!(neighbours.due(start + FRESH / 2), []);
+        assert_eq!(neighbours.due(start + FRESH).len(), 2);
+    }
+
+    #[test]
+    fn silence_makes_a_backend_unreachable_and_an_answer_heals_it() {
+        let (mut neighbours, start) = neighbours();
+        neighbours.hear(1, ADDRESS, MAC, start);
+        let mut now = start + FRESH;
+        for _ in 0..PATIENCE {
+            neighbours.due(now);
+            assert_eq!(neighbours.found().len(), 1);
+            now += RETRY;
+        }
+        neighbours.due(now);
+        assert_eq!(neighbours.found().len(), 0);
+        assert!(neighbours.hear(1, ADDRESS, MAC, now));
+    }
+
+    #[test]
+    fn what_another_vpc_says_is_not_believed() {
+        let (mut neighbours, start) = neighbours();
+        assert!(!neighbours.hear(3, ADDRESS, MAC, start));
+        assert!(neighbours.found().is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_agent_knew_holds_until_it_proves_wrong() {
+        let known = Neighbour { link: 1, mac: MAC };
+        let mut neighbours = Neighbours::default();
+        neighbours.want(wanted(), &BTreeMap::from([(7, known)]));
+        assert_eq!(neighbours.found(), BTreeMap::from([(7, known)]));
+    }
+}

@@ -1,0 +1,47 @@
+//! Writes a plan into the maps.
+
+use vpce_common::layout::Endpoint;
+
+use super::Change;
+use crate::maps::{MapError, Maps};
+
+/// What a plan can be written into.
+pub trait Kernel {
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    fn change(&mut self, change: &Change) -> Result<(), MapError>;
+}
+
+impl Kernel for Maps {
+    fn change(&mut self, change: &Change) -> Result<(), MapError> {
+        match *change {
+            Change::RemoveMapping(key) => self.mappings.remove(&key),
+            Change::RemoveAddress(key) => self.addresses.remove(&key),
+            Change::RemoveIngress(key) => self.ingress.remove(&key),
+            Change::SetSettings(settings) => self.settings.set(0, settings),
+            Change::SetLink(number, link) => self.links.set(number, link),
+            Change::SetBackend(number, backend) => self.backends.set(number, backend),
+            Change::FillRing(number, ref endpoint) => fill(self, number, endpoint),
+            Change::SetEndpoint(number, endpoint) => self.endpoints.set(number, endpoint),
+            Change::SetTransit(number, transit) => self.transit.set(number, transit),
+            Change::SetAddress(key, number) => self.addresses.set(key, number),
+            Change::SetMapping(key, mapping) => self.mappings.set(key, mapping),
+            Change::SetIngress(key, link) => self.ingress.set(key, link),
+        }
+    }
+}
+
+fn fill(maps: &mut Maps, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
+    maps.stats.zero(number)?;
+    maps.fill_ring(number, endpoint)
+}
+
+/// Makes every change, in order. Stops at the first refusal: the next pass plans anew.
+///
+/// # Errors
+/// What the kernel refused.
+pub fn apply(kernel: &mut impl Kernel, changes: &[Change]) -> Result<(), MapError> {
+    changes.iter().try_for_each(|change| kernel.change(change))
+}

@@ -1,0 +1,309 @@
+//! The gateway as a whole: one owner of desired state, leases, maps and attachments.
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use vpce_common::{layout::LAYOUT, wire::Mac};
+
+use super::{Entries, Facts, Neighbour, Reader as _, apply, compile, observe, plan};
+use crate::{
+    dataplane::{Dataplane, DataplaneError, Hook, Target},
+    maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
+    model::{
+        Desired, Mode,
+        leases::{Capacity, Held, LeaseError, Leases},
+    },
+    neighbours::{Neighbours, Wanted},
+    net::Interface,
+    store::{Store, StoreError},
+};
+
+/// The reaper sees every flow record this often.
+const REAP_EVERY: u32 = 20;
+
+/// Why desired state can't be made true.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Something can't be given out.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Lease(Vec<LeaseError>),
+    /// State can't be read or kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The kernel refused a write.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The programs can't be run or attached.
+    #[error(transparent)]
+    Dataplane(#[from] DataplaneError),
+    /// The maps are from an agent whose state directory this is not.
+    #[error(
+        "the dataplane holds endpoints, and this state directory knows none: give the --state-dir that it was \
+         filled from, or take it off with `vpce-agent unload` (flows end)"
+    )]
+    StateLost,
+}
+
+/// An ARP question to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The interface to ask on.
+    pub interface: String,
+    /// Who is looked for.
+    pub wanted: Ipv4Addr,
+    /// The gateway's MAC there.
+    pub mac: Mac,
+    /// The gateway's address there.
+    pub address: Ipv4Addr,
+}
+
+/// The gateway.
+pub struct Gateway {
+    pub(super) dataplane: Dataplane,
+    store: Store,
+    pub(super) desired: Desired,
+    pub(super) leases: Leases,
+    pub(super) facts: Facts,
+    neighbours: Neighbours,
+    adopted: BTreeMap<u32, Neighbour>,
+    pub(super) last: Option<Entries>,
+    /// Why links can't be attached, by number.
+    pub(super) failures: BTreeMap<u32, String>,
+    reap_next: u32,
+}
+
+impl Gateway {
+    /// Takes over a loaded dataplane and whatever an earlier agent left in it. Changes no packet's
+    /// way: the first [`Gateway::pass`] does.
+    ///
+    /// # Errors
+    /// When state and dataplane do not belong together, or desired state can't be served.
+    pub fn start(mut dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
+        let filled = dataplane.maps.settings()?.layout == LAYOUT;
+        let leases = match store.load()? {
+            Some(leases) => leases,
+            None if filled => return Err(ReconcileError::StateLost),
+            None => Leases::default(),
+        };
+        let hertz = measure_tick(&mut dataplane)?;
+        let facts = Facts { hertz, ..Facts::default() };
+        let adopted = adopt(&dataplane, &leases)?;
+        let mut gateway = Self {
+            dataplane,
+            store,
+            desired: desired.clone(),
+            leases,
+            facts,
+            neighbours: Neighbours::default(),
+            adopted,
+            last: None,
+            failures: BTreeMap::new(),
+            reap_next: 0,
+        };
+        gateway.change(desired)?;
+        Ok(gateway)
+    }
+
+    /// Takes another desired state; the next pass makes it true.
+    ///
+    /// # Errors
+    /// When it can't be served or saved: then the old one stands, whole.
+    pub fn change(&mut self, desired: Desired) -> Result<(), ReconcileError> {
+        let capacity = Capacity { links: MAX_LINKS, endpoints: MAX_ENDPOINTS };
+        let leases = self.leases.assign(&desired, capacity).map_err(ReconcileError::Lease)?;
+        if leases != self.leases {
+            self.store.save(&leases)?;
+        }
+        (self.leases, self.desired) = (leases, desired);
+        self.neighbours.want(self.wanted(), &self.adopted);
+        Ok(())
+    }
+
+    /// Makes desired state true; answers how many writes that took, 0 for a second pass.
+    ///
+    /// # Errors
+    /// What the kernel refused; what was written stays, and the next pass goes on from there.
+    pub fn pass(&mut self, interfaces: BTreeMap<String, Interface>) -> Result<usize, ReconcileError> {
+        self.facts.interfaces = interfaces;
+        self.facts.neighbours = self.neighbours.found();
+        let released = self.release()?;
+        let entries = compile(&self.desired, &self.leases, &self.facts);
+        let observed = observe(&self.dataplane.maps, &entries, self.last.as_ref())?;
+        let changes = plan(&entries, &observed);
+        apply(&mut self.dataplane.maps, &changes)?;
+        self.last = Some(entries);
+        if released {
+            // Only now: a number may be given out again when its entries are gone.
+            self.store.save(&self.leases)?;
+        }
+        self.attach()?;
+        Ok(changes.len())
+    }
+
+    /// Whether what a pass depends on has changed since the last one.
+    #[must_use]
+    pub fn is_stale(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
+        let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<(u32, Mac)>> {
+            let ours = self.desired.vpcs.values().flat_map(|vpc| &vpc.attach);
+            ours.map(|name| all.get(name).map(|is| (is.index, is.mac))).collect()
+        };
+        self.last.is_none()
+            || !self.failures.is_empty()
+            || of(interfaces) != of(&self.facts.interfaces)
+            || self.facts.neighbours != self.neighbours.found()
+    }
+
+    /// Lets the reaper look at the next share of the flow records that were given out.
+    ///
+    /// # Errors
+    /// When the kernel refuses the run.
+    pub fn reap(&mut self) -> Result<(), ReconcileError> {
+        let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
+        if self.reap_next >= end {
+            self.reap_next = 0;
+        }
+        let count = end.div_ceil(REAP_EVERY).min(end - self.reap_next);
+        self.dataplane.reap(self.reap_next, count)?;
+        self.reap_next += count;
+        self.dataplane.flush_log();
+        Ok(())
+    }
+
+    /// The ARP questions to send now.
+    pub fn questions(&mut self, now: Instant) -> Vec<Question> {
+        let due = self.neighbours.due(now);
+        due.into_iter().filter_map(|(link, wanted)| self.question(link, wanted)).collect()
+    }
+
+    /// Notes an ARP answer; answers whether it is news.
+    pub fn hear(&mut self, interface: &str, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
+        let numbers = self.leases.links.iter().zip(0..).filter(|(link, _)| link.interface == interface);
+        let numbers: Vec<u32> = numbers.map(|(_, number)| number).collect();
+        numbers.into_iter().fold(false, |news, link| self.neighbours.hear(link, address, mac, now) || news)
+    }
+
+    /// The interfaces to listen on.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.desired.vpcs.values().flat_map(|vpc| vpc.attach.iter().map(String::as_str))
+    }
+
+    fn question(&self, link: u32, wanted: Ipv4Addr) -> Option<Question> {
+        let lease = self.leases.links.get(link as usize)?;
+        let interface = self.facts.interfaces.get(&lease.interface)?;
+        let vpc = self.desired.vpcs.values().find(|vpc| vpc.attach.contains(&lease.interface))?;
+        Some(Question {
+            interface: lease.interface.clone(),
+            wanted,
+            mac: interface.mac,
+            address: vpc.address.addr(),
+        })
+    }
+
+    /// Whom to look for: each backend that is on link, else the router of its VPC.
+    fn wanted(&self) -> BTreeMap<u32, Wanted> {
+        let mut wanted = BTreeMap::new();
+        for service in self.desired.services.values() {
+            let vpc = &self.desired.vpcs[&service.vpc];
+            let vpc_number = self.leases.vpcs[&service.vpc];
+            let backend = service.backend.address;
+            let Some(number) = self.leases.backend(vpc_number, backend) else { continue };
+            let on_link = vpc.address.trunc().contains(&backend)
+                || vpc.next_hop.is_none()
+                || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
+            let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
+            let links = vpc.attach.iter().filter_map(|interface| self.leases.link(vpc_number, interface)).collect();
+            wanted.insert(number, Wanted { address, links });
+        }
+        wanted
+    }
+
+    /// Takes back the leases whose last flow was freed; answers whether there were any.
+    fn release(&mut self) -> Result<bool, ReconcileError> {
+        let before = self.leases.endpoints.len();
+        let mut empty = Vec::new();
+        for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
+            let entry = self.dataplane.maps.endpoint(number)?;
+            let now = self.dataplane.maps.admission(number)?;
+            let closed = entry.accepted == 0 && entry.generation == lease.generation;
+            if entry.slots == 0 || (closed && now.open == 0 && now.tail.wrapping_sub(now.head) == lease.slots) {
+                empty.push(number);
+            }
+        }
+        for number in empty {
+            self.leases.endpoints.remove(&number);
+        }
+        Ok(self.leases.endpoints.len() != before)
+    }
+
+    /// Attaches to every interface that is there, and lets go of those that are no longer ours.
+    fn attach(&mut self) -> Result<(), ReconcileError> {
+        let hooks = match self.desired.gateway.mode {
+            Mode::Auto => vec![Hook::Native, Hook::Generic],
+            Mode::Xdp => vec![Hook::Native],
+            Mode::Generic => vec![Hook::Generic],
+        };
+        let mut targets = Vec::new();
+        for (name, vpc) in &self.desired.vpcs {
+            for interface in &vpc.attach {
+                let Some(number) = self.leases.link(self.leases.vpcs[name], interface) else { continue };
+                let ifindex = self.facts.interfaces.get(interface).map(|is| is.index);
+                targets.push((ifindex, Target { number, interface: interface.clone(), ifindex: 0, hooks: hooks.clone() }));
+            }
+        }
+        let ours: Vec<u32> = targets.iter().map(|(_, target)| target.number).collect();
+        self.dataplane.detach_all_but(&ours)?;
+        self.failures.retain(|number, _| ours.contains(number));
+        for (ifindex, target) in targets {
+            let number = target.number;
+            let Some(ifindex) = ifindex else {
+                self.dataplane.detach(number)?;
+                continue;
+            };
+            if self.dataplane.attached(number).is_some_and(|attached| attached.ifindex == ifindex) {
+                continue;
+            }
+            let target = Target { ifindex, ..target };
+            match self.dataplane.attach(&target) {
+                Ok(()) => {
+                    tracing::info!(interface = target.interface, ifindex, "attached");
+                    self.failures.remove(&number);
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if self.failures.get(&number) != Some(&error) {
+                        tracing::warn!(interface = target.interface, "{error}");
+                    }
+                    self.failures.insert(number, error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ticks in a second, from the kernel's clocks over 50 ms.
+fn measure_tick(dataplane: &mut Dataplane) -> Result<u32, DataplaneError> {
+    let first = dataplane.reap(0, 0)?;
+    thread::sleep(Duration::from_millis(50));
+    Ok(first.hertz(dataplane.reap(0, 0)?))
+}
+
+/// Where an earlier agent knew backends to be.
+fn adopt(dataplane: &Dataplane, leases: &Leases) -> Result<BTreeMap<u32, Neighbour>, MapError> {
+    let mut links = BTreeMap::new();
+    for (number, _) in (0..).zip(&leases.links) {
+        links.insert(dataplane.maps.link(number)?.ifindex, number);
+    }
+    let mut adopted = BTreeMap::new();
+    for (number, _) in (0..).zip(&leases.backends) {
+        let backend = dataplane.maps.backend(number)?;
+        if let (1, Some(&link)) = (backend.reachable, links.get(&backend.ifindex)) {
+            adopted.insert(number, Neighbour { link, mac: backend.mac });
+        }
+    }
+    Ok(adopted)
+}

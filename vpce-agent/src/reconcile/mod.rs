@@ -1,0 +1,18 @@
+//! Desired state into the maps: compile, observe, plan, apply.
+//!
+//! `compile` and `plan` are pure. A pass touches only what differs, so a second one does nothing.
+
+mod apply;
+mod compile;
+mod entries;
+mod gateway;
+mod observe;
+mod plan;
+mod report;
+
+pub use apply::{Kernel, apply};
+pub use compile::{Facts, Neighbour, compile};
+pub use entries::Entries;
+pub use gateway::{Gateway, Question, ReconcileError};
+pub use observe::{Reader, observe};
+pub use plan::{Change, plan};

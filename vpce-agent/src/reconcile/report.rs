@@ -1,0 +1,135 @@
+//! What the gateway tells of itself.
+
+use std::collections::BTreeMap;
+
+use vpce_common::reason::DropReason;
+
+use super::Gateway;
+use crate::{
+    maps::MapError,
+    model::{
+        BackendKind, Endpoint, Service, Vpc,
+        status::{
+            AttachmentStatus, BackendStatus, ConnectionStatus, EndpointStatus, PacketStatus, PortStatus, ServiceStatus,
+            Status, TrafficStatus, VpcStatus,
+        },
+    },
+};
+
+impl Gateway {
+    /// Everything at this moment.
+    ///
+    /// # Errors
+    /// When the kernel refuses a read.
+    pub fn status(&self) -> Result<Status, MapError> {
+        let [packets_in, passed, forwarded, replied, answered, dropped @ ..] = self.dataplane.maps.totals.sum(0)?;
+        let drops = by_reason(&dropped);
+        let endpoints = self.desired.endpoints.iter().map(|(name, endpoint)| self.endpoint(name, endpoint));
+        Ok(Status {
+            vpcs: self.desired.vpcs.iter().map(|(name, vpc)| self.vpc(name, vpc)).collect(),
+            services: self.desired.services.iter().map(|(name, service)| self.service(name, service)).collect(),
+            endpoints: endpoints.collect::<Result<_, _>>()?,
+            packets: PacketStatus { packets_in, passed, forwarded, replied, answered, drops },
+        })
+    }
+
+    fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
+        let number = self.leases.vpcs[name];
+        let attachment = |interface: &String| {
+            let link = self.leases.link(number, interface);
+            let attached = link.and_then(|link| self.dataplane.attached(link));
+            let failure = link.and_then(|link| self.failures.get(&link));
+            AttachmentStatus {
+                interface: interface.clone(),
+                state: match (attached, failure) {
+                    (Some(_), _) => "attached".to_owned(),
+                    (None, Some(failure)) => failure.clone(),
+                    (None, None) => "missing".to_owned(),
+                },
+                hook: attached.and_then(|attached| attached.hook).map(|hook| hook.name().to_owned()),
+            }
+        };
+        VpcStatus {
+            name: name.to_owned(),
+            domain: vpc.domain.clone(),
+            address: vpc.address,
+            subnets: vpc.subnets.clone(),
+            attachments: vpc.attach.iter().map(attachment).collect(),
+        }
+    }
+
+    fn service(&self, name: &str, service: &Service) -> ServiceStatus {
+        let endpoints = self.desired.endpoints.iter().filter(|(_, endpoint)| endpoint.service == name);
+        ServiceStatus {
+            name: name.to_owned(),
+            vpc: service.vpc.clone(),
+            backend: self.backend(service),
+            ports: ports(service),
+            tags: service.tags.clone(),
+            endpoints: endpoints.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+
+    fn backend(&self, service: &Service) -> BackendStatus {
+        let number = self.leases.backend(self.leases.vpcs[&service.vpc], service.backend.address);
+        let neighbour = number.and_then(|number| self.facts.neighbours.get(&number));
+        BackendStatus {
+            kind: match service.backend.kind {
+                BackendKind::Vm => "vm",
+                BackendKind::Lb => "lb",
+                BackendKind::Bms => "bms",
+            }
+            .to_owned(),
+            address: service.backend.address,
+            vpc: service.vpc.clone(),
+            mac: neighbour.map(|neighbour| neighbour.mac.to_string()),
+        }
+    }
+
+    fn endpoint(&self, name: &str, endpoint: &Endpoint) -> Result<EndpointStatus, MapError> {
+        let service = &self.desired.services[&endpoint.service];
+        let lease = self.leases.serving(name);
+        let in_kernel = lease.is_some_and(|(number, lease)| {
+            let entries = self.last.as_ref().map(|entries| &entries.endpoints);
+            entries.and_then(|entries| entries.get(&number)).is_some_and(|entry| entry.generation == lease.generation)
+        });
+        let mut status = EndpointStatus {
+            name: name.to_owned(),
+            state: if in_kernel { "accepted" } else { "creating" }.to_owned(),
+            address: lease.map(|(_, lease)| lease.address),
+            service: endpoint.service.clone(),
+            vpc: endpoint.vpc.clone(),
+            subnet: endpoint.subnet.clone(),
+            transit_address: lease.map(|(_, lease)| lease.transit),
+            backend: self.backend(service),
+            ports: ports(service),
+            tags: endpoint.tags.clone(),
+            connections: ConnectionStatus { limit: endpoint.max_connections, ..ConnectionStatus::default() },
+            forward: TrafficStatus::default(),
+            reply: TrafficStatus::default(),
+            refused: 0,
+            drops: BTreeMap::new(),
+        };
+        if let Some((number, _)) = lease.filter(|_| in_kernel) {
+            let now = self.dataplane.maps.admission(number)?;
+            (status.connections.open, status.connections.peak) = (now.open, now.peak);
+            let [packets, bytes, reply_packets, reply_bytes, refused, dropped @ ..] =
+                self.dataplane.maps.stats.sum(number)?;
+            status.forward = TrafficStatus { packets, bytes };
+            status.reply = TrafficStatus { packets: reply_packets, bytes: reply_bytes };
+            status.refused = refused;
+            status.drops = by_reason(&dropped);
+        }
+        Ok(status)
+    }
+}
+
+fn ports(service: &Service) -> Vec<PortStatus> {
+    let ports = service.ports.iter();
+    ports.map(|(client, server)| PortStatus { client: client.0.get(), server: server.0.get() }).collect()
+}
+
+fn by_reason(dropped: &[u64]) -> BTreeMap<String, u64> {
+    let reasons = DropReason::ALL.iter().zip(dropped).filter(|(_, count)| **count != 0);
+    reasons.map(|(reason, count)| (reason.name().to_owned(), *count)).collect()
+}

@@ -1,0 +1,12 @@
+//! The operator's Unix socket: HTTP and JSON, for `vpcectl` and whoever else can open it.
+
+mod client;
+mod server;
+
+pub use client::{ClientError, get};
+pub use server::{Asked, SocketError, serve};
+
+/// Where the socket is unless told otherwise.
+pub const DEFAULT: &str = "/run/vpce/vpce.sock";
+/// Everything at one moment: `model::status::Status`.
+pub const STATUS: &str = "/v1/status";
