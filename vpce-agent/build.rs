@@ -16,9 +16,7 @@ fn main() {
         Ok(path) => {
             println!("cargo::rerun-if-changed={path}");
             fs::read(&path).unwrap_or_else(|error| {
-                println!(
-                    "cargo::warning={OBJECT}={path}: {error}; the agent will carry no eBPF object"
-                );
+                println!("cargo::warning={OBJECT}={path}: {error}; the agent will carry no eBPF object");
                 Vec::new()
             })
         }

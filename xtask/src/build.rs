@@ -25,23 +25,13 @@ pub struct Built {
 impl Built {
     /// The variables by which the agent's build, the tests and the demo find these files.
     pub fn env(&self) -> [(&'static str, &Path); 3] {
-        [
-            ("VPCE_AGENT", &self.agent),
-            ("VPCECTL", &self.vpcectl),
-            ("VPCE_EBPF_OBJECT", &self.object),
-        ]
+        [("VPCE_AGENT", &self.agent), ("VPCECTL", &self.vpcectl), ("VPCE_EBPF_OBJECT", &self.object)]
     }
 }
 
 impl fmt::Display for Built {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}\n{}\n{}",
-            self.agent.display(),
-            self.vpcectl.display(),
-            self.object.display()
-        )
+        write!(f, "{}\n{}\n{}", self.agent.display(), self.vpcectl.display(), self.object.display())
     }
 }
 
@@ -55,16 +45,10 @@ pub fn build() -> Result<Built> {
     };
     cmd::run(ebpf_cargo("build")?.arg("--release")).context("the eBPF object did not build")?;
     let mut cargo = cmd::cargo();
-    cargo
-        .args(["build", "--release", "--package=vpce-agent"])
-        .env("VPCE_EBPF_OBJECT", &built.object);
+    cargo.args(["build", "--release", "--package=vpce-agent"]).env("VPCE_EBPF_OBJECT", &built.object);
     cmd::run(&mut cargo).context("the agent did not build")?;
     for file in [&built.agent, &built.vpcectl, &built.object] {
-        ensure!(
-            file.is_file(),
-            "cargo built no {}; does a setting of yours change where it builds?",
-            file.display()
-        );
+        ensure!(file.is_file(), "cargo built no {}; does a setting of yours change where it builds?", file.display());
     }
     Ok(built)
 }
@@ -85,13 +69,7 @@ pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
     let mut cargo = Compiler::pick()?.command("cargo");
     cargo
         .current_dir(cmd::workspace())
-        .args([
-            subcommand,
-            "--package=vpce-ebpf",
-            "--target",
-            TARGET,
-            "-Zbuild-std=core",
-        ])
+        .args([subcommand, "--package=vpce-ebpf", "--target", TARGET, "-Zbuild-std=core"])
         .env("CARGO_TARGET_DIR", ebpf_target_dir())
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("RUSTC_BOOTSTRAP", "1");

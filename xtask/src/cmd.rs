@@ -11,9 +11,7 @@ use anyhow::{Context, Result, bail};
 
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
 /// Where cargo puts what it builds.
@@ -29,18 +27,14 @@ pub fn target_dir() -> PathBuf {
 /// The cargo that runs this xtask, on the workspace.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(workspace())
-        .env("CARGO_TARGET_DIR", target_dir());
+    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", target_dir());
     cargo
 }
 
 /// Runs to the end, output unhidden; anything but success is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", line(command));
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", line(command)))?;
     if !status.success() {
         bail!("{status}: {}", line(command));
     }
@@ -49,9 +43,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// What a command writes to its standard output; what it writes to the other becomes the error.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {}", line(command)))?;
+    let output = command.output().with_context(|| format!("cannot start {}", line(command)))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{}: {}: {}", line(command), output.status, said.trim());
@@ -62,9 +54,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// The command as one would type it.
 pub fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let variables = command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
     variables
         .filter(|(name, _)| *name != "CARGO_TARGET_DIR" && *name != "CARGO_ENCODED_RUSTFLAGS")
         .map(|(name, value)| format!("{}={}", name.display(), value.display()))
@@ -108,10 +98,7 @@ mod tests {
     fn a_command_is_shown_as_one_would_type_it() {
         let mut install = command("/usr/bin/apt-get", ["install", "nginx-light"]);
         install.env("DEBIAN_FRONTEND", "noninteractive");
-        assert_eq!(
-            line(&install),
-            "DEBIAN_FRONTEND=noninteractive apt-get install nginx-light"
-        );
+        assert_eq!(line(&install), "DEBIAN_FRONTEND=noninteractive apt-get install nginx-light");
     }
 
     #[test]

@@ -48,15 +48,8 @@ impl Report {
                 Outcome::Skipped(why) => println!("skipped  {step}: {why}"),
             }
         }
-        let failed = self
-            .steps
-            .iter()
-            .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-        if failed {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        }
+        let failed = self.steps.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }
 

@@ -16,20 +16,10 @@ pub fn load(built: &Built, config: &Path, extra: &[OsString]) -> Error {
 /// Runs the demo; its exit code is ours.
 pub fn demo(built: &Built) -> Result<ExitCode> {
     let mut demo = cmd::cargo();
-    demo.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package=vpce-tests",
-        "--bin=demo",
-    ])
-    .envs(built.env());
+    demo.args(["run", "--quiet", "--release", "--package=vpce-tests", "--bin=demo"]).envs(built.env());
     let status = demo.status().context("cannot start the demo")?;
     // No code: killed by a signal.
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1);
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
 }
 
@@ -38,19 +28,12 @@ pub fn test(built: &Built, long: bool) -> ExitCode {
     let mut report = Report::default();
 
     let mut host = cmd::cargo();
-    host.args([
-        "test",
-        "--package=vpce-common",
-        "--package=vpce-agent",
-        "--package=xtask",
-    ]);
+    host.args(["test", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
     report.run("host tests", &mut host);
 
     // Optimised, since they also measure; and with the object of this build, or they refuse to run.
     let mut end_to_end = cmd::cargo();
-    end_to_end
-        .args(["test", "--release", "--package=vpce-tests"])
-        .envs(built.env());
+    end_to_end.args(["test", "--release", "--package=vpce-tests"]).envs(built.env());
     if long {
         end_to_end.env("VPCE_LONG", "1");
     }

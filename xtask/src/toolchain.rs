@@ -41,9 +41,7 @@ impl Compiler {
             Err(none) => Err(none),
         };
         let Err(why) = fits else { return Ok(current) };
-        let pinned = Self {
-            toolchain: Some(PINNED),
-        };
+        let pinned = Self { toolchain: Some(PINNED) };
         if cmd::find("rustup").is_some() && pinned.llvm().is_ok() {
             return Ok(pinned);
         }
@@ -101,8 +99,7 @@ pub fn linker() -> Result<PathBuf> {
 
 /// Links two lines of Rust, to see whether this linker reads what this compiler writes.
 pub fn try_link(compiler: &Compiler, linker: &Path) -> Result<()> {
-    const SOURCE: &[u8] =
-        b"#![no_std]\n#[unsafe(no_mangle)] pub extern \"C\" fn probe(x: u32) -> u32 { x + 1 }\n";
+    const SOURCE: &[u8] = b"#![no_std]\n#[unsafe(no_mangle)] pub extern \"C\" fn probe(x: u32) -> u32 { x + 1 }\n";
 
     let dir = cmd::target_dir();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -110,20 +107,11 @@ pub fn try_link(compiler: &Compiler, linker: &Path) -> Result<()> {
     let (bitcode, object) = (stem.with_extension("bc"), stem.with_extension("o"));
 
     let mut compile = compiler.command("rustc");
-    compile.args([
-        "-",
-        "--edition=2024",
-        "--crate-type=lib",
-        "--crate-name=probe",
-        "--emit=llvm-bc",
-    ]);
+    compile.args(["-", "--edition=2024", "--crate-type=lib", "--crate-name=probe", "--emit=llvm-bc"]);
     // An older LLVM still reads a newer one's plain code; it is the debug information that it stumbles over.
-    compile
-        .args(["-Copt-level=3", "-Cdebuginfo=2", "-o"])
-        .arg(&bitcode);
+    compile.args(["-Copt-level=3", "-Cdebuginfo=2", "-o"]).arg(&bitcode);
     let mut link = Command::new(linker);
-    link.args(["--target=bpfel", "--btf", "--export=probe", "-o"])
-        .args([&object, &bitcode]);
+    link.args(["--target=bpfel", "--btf", "--export=probe", "-o"]).args([&object, &bitcode]);
     let outcome = feed(&mut compile, SOURCE).and_then(|()| cmd::output(&mut link));
 
     for file in [bitcode, object] {
@@ -134,31 +122,18 @@ pub fn try_link(compiler: &Compiler, linker: &Path) -> Result<()> {
 }
 
 fn feed(command: &mut Command, input: &[u8]) -> Result<()> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    child
-        .stdin
-        .take()
-        .context("a piped stdin")?
-        .write_all(input)?;
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    child.stdin.take().context("a piped stdin")?.write_all(input)?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!(
-            "{}: {}",
-            cmd::line(command),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("{}: {}", cmd::line(command), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
 }
 
 /// The LLVM major version in the answer to `rustc -vV`.
 fn llvm_major(verbose: &str) -> Option<u32> {
-    let version = verbose
-        .lines()
-        .find_map(|line| line.strip_prefix("LLVM version: "))?;
+    let version = verbose.lines().find_map(|line| line.strip_prefix("LLVM version: "))?;
     version.split('.').next()?.parse().ok()
 }
 

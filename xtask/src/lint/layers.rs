@@ -19,6 +19,7 @@ struct Layer {
 
 const APP: &[&str] = &["app"];
 const EDGES: &[&str] = &["api", "console", "metrics", "cli", "socket"];
+const SOCKET: &[&str] = &["socket"];
 const CONTROL: &[&str] = &["reconcile", "flow_gc", "dns", "neighbours"];
 const PORTS: &[&str] = &["dataplane", "maps", "store", "net"];
 const MAPS: &[&str] = &["maps"];
@@ -29,7 +30,9 @@ const MODEL: &[&str] = &["model"];
 const LAYERS: &[Layer] = &[
     layer("binaries", &["bin"], &[APP, EDGES, CONFIG, MODEL]),
     layer("app", APP, &[EDGES, CONTROL, PORTS, CONFIG, MODEL]),
-    layer("edges", EDGES, &[CONTROL, CONFIG, MODEL]),
+    // All edges meet their clients on the one socket.
+    layer("edges", &["api", "console", "metrics", "cli"], &[SOCKET, CONTROL, CONFIG, MODEL]),
+    layer("edges", SOCKET, &[CONTROL, CONFIG, MODEL]),
     layer("control", CONTROL, &[PORTS, CONFIG, MODEL]),
     // Loading the programs opens their maps.
     layer("ports", &["dataplane"], &[MAPS, CONFIG, MODEL]),
@@ -43,11 +46,7 @@ const fn layer(
     modules: &'static [&'static str],
     imports: &'static [&'static [&'static str]],
 ) -> Layer {
-    Layer {
-        name,
-        modules,
-        imports,
-    }
+    Layer { name, modules, imports }
 }
 
 /// Who may name an outside library.
@@ -71,64 +70,34 @@ pub fn check(src: &Path) -> Result<()> {
             faults.push(format!("\n    {}:{line}: {fault}", path.display()));
         }
     }
-    ensure!(
-        faults.is_empty(),
-        "imports that do not point downward:{}",
-        faults.concat()
-    );
+    ensure!(faults.is_empty(), "imports that do not point downward:{}", faults.concat());
     Ok(())
 }
 
 /// The faults of one file, given by its path in `src` without the `.rs`, each with its line.
 fn faults_of(path: &Path, text: &str) -> Result<Vec<(usize, String)>> {
     let path = path.display().to_string();
-    let segments: Vec<&str> = path
-        .split('/')
-        .filter(|segment| *segment != "mod")
-        .collect();
+    let segments: Vec<&str> = path.split('/').filter(|segment| *segment != "mod").collect();
     let module = match segments[..] {
         // The crate's root only lists the modules.
         [] | ["lib"] => return Ok(Vec::new()),
         [module, ..] => module,
     };
     let Some(layer) = LAYERS.iter().find(|layer| layer.modules.contains(&module)) else {
-        return Ok(vec![(
-            1,
-            format!("{module} belongs to no layer: add it to xtask/src/lint/layers.rs"),
-        )]);
+        return Ok(vec![(1, format!("{module} belongs to no layer: add it to xtask/src/lint/layers.rs"))]);
     };
-    let tokens = text
-        .parse()
-        .map_err(|error| anyhow!("{path}.rs: {error}"))?;
+    let tokens = text.parse().map_err(|error| anyhow!("{path}.rs: {error}"))?;
     let names = paths::names(tokens, segments.len());
-    Ok(names
-        .into_iter()
-        .filter_map(|name| Some((name.line, fault(layer, module, &name)?)))
-        .collect())
+    Ok(names.into_iter().filter_map(|name| Some((name.line, fault(layer, module, &name)?))).collect())
 }
 
 fn fault(layer: &Layer, module: &str, name: &Name) -> Option<String> {
-    let Name {
-        first: name,
-        of_crate,
-        ..
-    } = name;
+    let Name { first: name, of_crate, .. } = name;
     if *of_crate {
         // What is in no layer is an item of the crate's root.
-        let other = LAYERS
-            .iter()
-            .find(|other| other.modules.contains(&name.as_str()))?;
-        let may = name == module
-            || layer
-                .imports
-                .iter()
-                .any(|modules| modules.contains(&name.as_str()));
-        return (!may).then(|| {
-            format!(
-                "{module} ({}) may not name {name} ({})",
-                layer.name, other.name
-            )
-        });
+        let other = LAYERS.iter().find(|other| other.modules.contains(&name.as_str()))?;
+        let may = name == module || layer.imports.iter().any(|modules| modules.contains(&name.as_str()));
+        return (!may).then(|| format!("{module} ({}) may not name {name} ({})", layer.name, other.name));
     }
     let (_, only) = LIBRARIES.iter().find(|(library, _)| library == name)?;
     let may = match only {
@@ -144,19 +113,13 @@ mod tests {
 
     fn faults(path: &str, text: &str) -> Vec<String> {
         let faults = faults_of(Path::new(path), text).expect("the sample is Rust");
-        faults
-            .into_iter()
-            .map(|(line, fault)| format!("{line}: {fault}"))
-            .collect()
+        faults.into_iter().map(|(line, fault)| format!("{line}: {fault}")).collect()
     }
 
     #[test]
     fn an_edge_may_not_name_a_port() {
         let sample = "use crate::model::Endpoint;\nuse crate::{\n    config::Config,\n    maps::{Flows, Slots},\n};";
-        assert_eq!(
-            faults("api/routes", sample),
-            ["4: api (edges) may not name maps (ports)"]
-        );
+        assert_eq!(faults("api/routes", sample), ["4: api (edges) may not name maps (ports)"]);
         assert_eq!(faults("app", sample), [""; 0]);
     }
 
@@ -166,10 +129,7 @@ mod tests {
             faults("model/mod", "use crate::config::Config;"),
             ["1: model (model) may not name config (config)"]
         );
-        assert_eq!(
-            faults("store", "fn f(app: &crate::app::App) {}"),
-            ["1: store (ports) may not name app (app)"]
-        );
+        assert_eq!(faults("store", "fn f(app: &crate::app::App) {}"), ["1: store (ports) may not name app (app)"]);
         assert_eq!(
             faults("maps/mod", "use super::reconcile::Plan;"),
             ["1: maps (ports) may not name reconcile (control)"]
@@ -179,41 +139,26 @@ mod tests {
     #[test]
     fn a_module_may_name_itself_but_not_its_neighbour() {
         assert_eq!(faults("maps/flows", "use crate::maps::MapError;"), [""; 0]);
-        assert_eq!(
-            faults("maps/flows", "use crate::store::Store;"),
-            ["1: maps (ports) may not name store (ports)"]
-        );
+        assert_eq!(faults("maps/flows", "use crate::store::Store;"), ["1: maps (ports) may not name store (ports)"]);
     }
 
     #[test]
     fn only_the_ports_of_the_kernel_name_aya() {
         assert_eq!(faults("dataplane/load", "use aya::Ebpf;"), [""; 0]);
-        assert_eq!(
-            faults("store", "use aya::Ebpf;"),
-            ["1: store (ports) may not name the library aya"]
-        );
-        assert_eq!(
-            faults("app", "fn f(e: aya::Ebpf) {}"),
-            ["1: app (app) may not name the library aya"]
-        );
+        assert_eq!(faults("store", "use aya::Ebpf;"), ["1: store (ports) may not name the library aya"]);
+        assert_eq!(faults("app", "fn f(e: aya::Ebpf) {}"), ["1: app (app) may not name the library aya"]);
     }
 
     #[test]
     fn the_model_and_the_config_know_no_tokio() {
         assert_eq!(faults("api/mod", "use tokio::net::UnixListener;"), [""; 0]);
-        assert_eq!(
-            faults("config/mod", "use tokio::fs;"),
-            ["1: config (config) may not name the library tokio"]
-        );
+        assert_eq!(faults("config/mod", "use tokio::fs;"), ["1: config (config) may not name the library tokio"]);
     }
 
     #[test]
     fn a_binary_starts_the_app_and_reaches_no_further() {
         assert_eq!(faults("bin/vpce-agent", "use vpce_agent::app;"), [""; 0]);
-        assert_eq!(
-            faults("bin/vpcectl", "use vpce_agent::maps;"),
-            ["1: bin (binaries) may not name maps (ports)"]
-        );
+        assert_eq!(faults("bin/vpcectl", "use vpce_agent::maps;"), ["1: bin (binaries) may not name maps (ports)"]);
     }
 
     #[test]

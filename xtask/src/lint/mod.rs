@@ -27,16 +27,10 @@ pub fn lint() -> Result<ExitCode> {
     host.args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]);
     report.run("clippy", &mut host);
     let mut ebpf = build::ebpf_cargo("clippy")?;
-    report.run(
-        "clippy, eBPF target",
-        ebpf.args(["--release", "--", "-Dwarnings"]),
-    );
+    report.run("clippy, eBPF target", ebpf.args(["--release", "--", "-Dwarnings"]));
 
     report.add("size of files", size::check(cmd::workspace()));
-    report.add(
-        "layers of the agent",
-        layers::check(&cmd::workspace().join("vpce-agent/src")),
-    );
+    report.add("layers of the agent", layers::check(&cmd::workspace().join("vpce-agent/src")));
 
     deny::check(&mut report);
     Ok(report.finish())

@@ -44,9 +44,7 @@ fn collect(tokens: TokenStream, depth: usize, names: &mut Vec<Name>) {
 /// Whether an identifier between these tokens is a first segment: `aya` in `aya::maps` and in `use aya;`.
 fn begins_path(before: &[TokenTree], after: &[TokenTree]) -> bool {
     match (before, after) {
-        ([.., owner, a, b], _) if is_colons(a, b) => {
-            !matches!(owner, TokenTree::Ident(_)) && !is_punct(owner, '>')
-        }
+        ([.., owner, a, b], _) if is_colons(a, b) => !matches!(owner, TokenTree::Ident(_)) && !is_punct(owner, '>'),
         (_, [a, b, ..]) if is_colons(a, b) => true,
         ([.., keyword], _) => is_ident(keyword, "use"),
         _ => false,
@@ -57,11 +55,7 @@ fn path(first: &Ident, mut rest: &[TokenTree], depth: usize, names: &mut Vec<Nam
     let mut of_crate = OWN_CRATE.iter().any(|own| first == own);
     let mut supers = usize::from(first == "super");
     if !of_crate && supers == 0 {
-        names.push(Name {
-            first: first.to_string(),
-            of_crate,
-            line: first.span().start().line,
-        });
+        names.push(Name { first: first.to_string(), of_crate, line: first.span().start().line });
         return;
     }
     while let [a, b, after @ ..] = rest
@@ -85,11 +79,7 @@ fn path(first: &Ident, mut rest: &[TokenTree], depth: usize, names: &mut Vec<Nam
 }
 
 fn in_crate(module: &Ident) -> Name {
-    Name {
-        first: module.to_string(),
-        of_crate: true,
-        line: module.span().start().line,
-    }
+    Name { first: module.to_string(), of_crate: true, line: module.span().start().line }
 }
 
 /// The first identifiers of a braced list: `a` and `b` of `{a::x, b}`.
@@ -125,28 +115,17 @@ mod tests {
 
     fn of_crate(text: &str, depth: usize) -> Vec<String> {
         let names = names(text.parse().expect("the sample is Rust"), depth);
-        names
-            .into_iter()
-            .filter(|name| name.of_crate)
-            .map(|name| name.first)
-            .collect()
+        names.into_iter().filter(|name| name.of_crate).map(|name| name.first).collect()
     }
 
     fn libraries(text: &str) -> Vec<String> {
         let names = names(text.parse().expect("the sample is Rust"), 1);
-        names
-            .into_iter()
-            .filter(|name| !name.of_crate)
-            .map(|name| name.first)
-            .collect()
+        names.into_iter().filter(|name| !name.of_crate).map(|name| name.first).collect()
     }
 
     #[test]
     fn every_member_of_a_list_is_seen_and_nothing_below_it() {
-        assert_eq!(
-            of_crate("use crate::{app, maps::{store, net}, dns::x as y};", 1),
-            ["app", "maps", "dns"]
-        );
+        assert_eq!(of_crate("use crate::{app, maps::{store, net}, dns::x as y};", 1), ["app", "maps", "dns"]);
         assert_eq!(of_crate("use vpce_agent::cli::run;", 1), ["cli"]);
     }
 
@@ -160,41 +139,20 @@ mod tests {
     fn climbing_to_the_root_counts_and_climbing_less_does_not() {
         assert_eq!(of_crate("use super::maps;", 1), ["maps"]);
         assert_eq!(of_crate("use super::maps;", 2), [""; 0]);
-        assert_eq!(
-            of_crate("use super::super::{maps, net};", 2),
-            ["maps", "net"]
-        );
-        assert_eq!(
-            of_crate("mod tests { use super::*; use super::super::maps; }", 1),
-            ["maps"]
-        );
+        assert_eq!(of_crate("use super::super::{maps, net};", 2), ["maps", "net"]);
+        assert_eq!(of_crate("mod tests { use super::*; use super::super::maps; }", 1), ["maps"]);
     }
 
     #[test]
     fn a_library_is_what_a_path_begins_with() {
         assert_eq!(libraries("use aya; use tokio::net::aya;"), ["aya", "tokio"]);
-        assert_eq!(
-            libraries("fn f(tokio: u8) { ::aya::log(x.tokio, <T as Tr>::aya) }"),
-            ["aya"]
-        );
+        assert_eq!(libraries("fn f(tokio: u8) { ::aya::log(x.tokio, <T as Tr>::aya) }"), ["aya"]);
         assert_eq!(libraries("#[tokio::test] async fn t() {}"), ["tokio"]);
     }
 
     #[test]
     fn a_name_knows_its_line() {
-        let names = names(
-            "use crate::{\n    app,\n};"
-                .parse()
-                .expect("the sample is Rust"),
-            1,
-        );
-        assert_eq!(
-            names,
-            [Name {
-                first: "app".into(),
-                of_crate: true,
-                line: 2
-            }]
-        );
+        let names = names("use crate::{\n    app,\n};".parse().expect("the sample is Rust"), 1);
+        assert_eq!(names, [Name { first: "app".into(), of_crate: true, line: 2 }]);
     }
 }

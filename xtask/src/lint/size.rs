@@ -17,11 +17,7 @@ pub fn check(dir: &Path) -> Result<()> {
             too_long.push(format!("\n    {}: {lines} lines", path.display()));
         }
     }
-    ensure!(
-        too_long.is_empty(),
-        "over {MAX_LINES} lines, split by subject:{}",
-        too_long.concat()
-    );
+    ensure!(too_long.is_empty(), "over {MAX_LINES} lines, split by subject:{}", too_long.concat());
     Ok(())
 }
 
@@ -33,18 +29,12 @@ mod tests {
     fn a_file_over_the_limit_is_named_and_one_at_the_limit_is_not() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(dir.path().join("target")).expect("a folder");
-        fs::write(
-            dir.path().join("target/made.rs"),
-            "\n".repeat(MAX_LINES + 1),
-        )
-        .expect("a file");
+        fs::write(dir.path().join("target/made.rs"), "\n".repeat(MAX_LINES + 1)).expect("a file");
         fs::write(dir.path().join("full.rs"), "\n".repeat(MAX_LINES)).expect("a file");
         check(dir.path()).expect("nothing is too long");
 
         fs::write(dir.path().join("long.rs"), "\n".repeat(MAX_LINES + 1)).expect("a file");
-        let error = check(dir.path())
-            .expect_err("one file is too long")
-            .to_string();
+        let error = check(dir.path()).expect_err("one file is too long").to_string();
         assert!(error.contains("long.rs: 601 lines"), "{error}");
         assert!(!error.contains("full.rs"), "{error}");
     }

@@ -39,36 +39,20 @@ type Check = fn() -> Result<String>;
 /// How an item is got.
 pub enum Plan {
     /// Debian packages, then commands.
-    Install {
-        packages: Vec<&'static str>,
-        commands: Vec<Command>,
-    },
+    Install { packages: Vec<&'static str>, commands: Vec<Command> },
     /// Not ours to do.
     ByHand(String),
 }
 
 impl Item {
     /// An item with a check and a cure of its own.
-    pub const fn new(
-        purpose: Purpose,
-        name: &'static str,
-        check: Check,
-        plan: fn() -> Plan,
-    ) -> Self {
-        Self {
-            name,
-            purpose,
-            kind: Kind::Other { check, plan },
-        }
+    pub const fn new(purpose: Purpose, name: &'static str, check: Check, plan: fn() -> Plan) -> Self {
+        Self { name, purpose, kind: Kind::Other { check, plan } }
     }
 
     /// A program that the rig calls.
     pub const fn tool(name: &'static str, package: &'static str) -> Self {
-        Self {
-            name,
-            purpose: Purpose::Rig,
-            kind: Kind::Tool { package },
-        }
+        Self { name, purpose: Purpose::Rig, kind: Kind::Tool { package } }
     }
 
     /// What was found, or what is wrong.
@@ -85,10 +69,7 @@ impl Item {
     /// How to get it.
     pub fn plan(&self) -> Plan {
         match self.kind {
-            Kind::Tool { package } => Plan::Install {
-                packages: vec![package],
-                commands: Vec::new(),
-            },
+            Kind::Tool { package } => Plan::Install { packages: vec![package], commands: Vec::new() },
             Kind::Other { plan, .. } => plan(),
         }
     }
@@ -97,10 +78,7 @@ impl Item {
 impl Plan {
     /// A plan of one command.
     pub fn command(command: Command) -> Self {
-        Self::Install {
-            packages: Vec::new(),
-            commands: vec![command],
-        }
+        Self::Install { packages: Vec::new(), commands: vec![command] }
     }
 
     /// The Debian packages of the plan.
@@ -116,12 +94,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Install { packages, commands } => {
-                let apt_get = (!packages.is_empty())
-                    .then(|| format!("apt-get install {}", packages.join(" ")));
-                let steps: Vec<_> = apt_get
-                    .into_iter()
-                    .chain(commands.iter().map(cmd::line))
-                    .collect();
+                let apt_get = (!packages.is_empty()).then(|| format!("apt-get install {}", packages.join(" ")));
+                let steps: Vec<_> = apt_get.into_iter().chain(commands.iter().map(cmd::line)).collect();
                 f.write_str(&steps.join(" && "))
             }
             Self::ByHand(cure) => f.write_str(cure),
@@ -135,10 +109,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_shown_as_one_would_type_it() {
-        let plan = Plan::Install {
-            packages: vec!["curl"],
-            commands: vec![cmd::command("mount", ["-t", "bpf"])],
-        };
+        let plan = Plan::Install { packages: vec!["curl"], commands: vec![cmd::command("mount", ["-t", "bpf"])] };
         assert_eq!(plan.to_string(), "apt-get install curl && mount -t bpf");
     }
 

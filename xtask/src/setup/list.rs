@@ -35,10 +35,7 @@ pub const ITEMS: &[Item] = &[
 ];
 
 /// Packages that bring a service: what it listens on may be in use, and the tests start their own.
-pub const SERVICES: &[(&str, &str)] = &[
-    ("nginx-light", "nginx.service"),
-    ("redis-server", "redis-server.service"),
-];
+pub const SERVICES: &[(&str, &str)] = &[("nginx-light", "nginx.service"), ("redis-server", "redis-server.service")];
 
 fn compiler() -> Result<String> {
     Compiler::pick()?.describe()
@@ -46,35 +43,20 @@ fn compiler() -> Result<String> {
 
 fn pinned_compiler() -> Plan {
     if cmd::find("rustup").is_none() {
-        return Plan::ByHand(format!(
-            "install Rust {PINNED} or newer, its LLVM no newer than bpf-linker's"
-        ));
+        return Plan::ByHand(format!("install Rust {PINNED} or newer, its LLVM no newer than bpf-linker's"));
     }
-    let args = [
-        "toolchain",
-        "install",
-        PINNED,
-        "--profile=minimal",
-        "--no-self-update",
-        "--component=rust-src,clippy",
-    ];
+    let args = ["toolchain", "install", PINNED, "--profile=minimal", "--no-self-update", "--component=rust-src,clippy"];
     Plan::command(command("rustup", args))
 }
 
 fn rust_src() -> Result<String> {
     let library = Compiler::pick()?.library_source()?;
-    ensure!(
-        library.join("Cargo.lock").is_file(),
-        "no library source in {}",
-        library.display()
-    );
+    ensure!(library.join("Cargo.lock").is_file(), "no library source in {}", library.display());
     Ok(library.display().to_string())
 }
 
 fn add_rust_src() -> Plan {
-    let toolchain = Compiler::pick()
-        .ok()
-        .and_then(|compiler| compiler.toolchain());
+    let toolchain = Compiler::pick().ok().and_then(|compiler| compiler.toolchain());
     component("rust-src", toolchain)
 }
 
@@ -91,34 +73,15 @@ fn linker() -> Result<String> {
 fn install_linker() -> Plan {
     if cmd::find("cargo-binstall").is_some() {
         let package = format!("bpf-linker@{LINKER}");
-        return Plan::command(command(
-            "cargo",
-            ["binstall", "--no-confirm", "--force", &package],
-        ));
+        return Plan::command(command("cargo", ["binstall", "--no-confirm", "--force", &package]));
     }
-    let mut install = command(
-        "cargo",
-        [
-            "install",
-            "bpf-linker",
-            "--version",
-            LINKER,
-            "--locked",
-            "--force",
-        ],
-    );
+    let mut install = command("cargo", ["install", "bpf-linker", "--version", LINKER, "--locked", "--force"]);
     install
         .args(["--no-default-features", "--features=llvm-22"])
         .env("LLVM_PREFIX", "/usr/lib/llvm-22")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
     Plan::Install {
-        packages: vec![
-            "g++",
-            "llvm-22-dev",
-            "libpolly-22-dev",
-            "libzstd-dev",
-            "zlib1g-dev",
-        ],
+        packages: vec!["g++", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"],
         commands: vec![install],
     }
 }
@@ -142,9 +105,7 @@ fn add_rustfmt() -> Plan {
 /// A part of a Rust toolchain: the current one, unless told.
 fn component(name: &str, toolchain: Option<&str>) -> Plan {
     if cmd::find("rustup").is_none() {
-        return Plan::ByHand(format!(
-            "install {name} from where this rustc came (`rustc --print sysroot` says)"
-        ));
+        return Plan::ByHand(format!("install {name} from where this rustc came (`rustc --print sysroot` says)"));
     }
     let mut add = command("rustup", ["component", "add", name]);
     if let Some(toolchain) = toolchain {
@@ -162,10 +123,7 @@ pub fn is_root() -> bool {
 pub const AS_ROOT: &str = "run it as root: `sudo env \"PATH=$PATH\" cargo xtask …`";
 
 fn root() -> Result<String> {
-    ensure!(
-        is_root(),
-        "not root; network namespaces and bpf programs take it"
-    );
+    ensure!(is_root(), "not root; network namespaces and bpf programs take it");
     Ok("uid 0".into())
 }
 
@@ -176,10 +134,7 @@ fn become_root() -> Plan {
 const BPFFS: &str = "/sys/fs/bpf";
 
 fn bpffs() -> Result<String> {
-    ensure!(
-        has_bpffs(&fs::read_to_string("/proc/self/mounts")?),
-        "no bpf file system on {BPFFS}"
-    );
+    ensure!(has_bpffs(&fs::read_to_string("/proc/self/mounts")?), "no bpf file system on {BPFFS}");
     Ok(BPFFS.into())
 }
 
@@ -189,9 +144,7 @@ fn mount_bpffs() -> Plan {
 
 /// Whether a mount table has a bpf file system in its place.
 fn has_bpffs(mounts: &str) -> bool {
-    mounts
-        .lines()
-        .any(|line| line.split(' ').skip(1).take(2).eq([BPFFS, "bpf"]))
+    mounts.lines().any(|line| line.split(' ').skip(1).take(2).eq([BPFFS, "bpf"]))
 }
 
 #[cfg(test)]
@@ -200,29 +153,16 @@ mod tests {
 
     #[test]
     fn only_a_bpf_file_system_in_its_place_will_do() {
-        assert!(has_bpffs(
-            "proc /proc proc rw 0 0\nbpf /sys/fs/bpf bpf rw,nosuid 0 0\n"
-        ));
-        assert!(!has_bpffs(
-            "none /mnt bpf rw 0 0\nsysfs /sys sysfs rw 0 0\n"
-        ));
+        assert!(has_bpffs("proc /proc proc rw 0 0\nbpf /sys/fs/bpf bpf rw,nosuid 0 0\n"));
+        assert!(!has_bpffs("none /mnt bpf rw 0 0\nsysfs /sys sysfs rw 0 0\n"));
         assert!(!has_bpffs("tmpfs /sys/fs/bpf tmpfs rw 0 0\n"));
     }
 
     #[test]
     fn every_service_belongs_to_a_package_of_the_list() {
-        let packages: Vec<_> = ITEMS
-            .iter()
-            .filter(|item| item.purpose == Rig)
-            .map(Item::plan)
-            .collect();
+        let packages: Vec<_> = ITEMS.iter().filter(|item| item.purpose == Rig).map(Item::plan).collect();
         for (package, _) in SERVICES {
-            assert!(
-                packages
-                    .iter()
-                    .any(|plan| plan.packages().contains(package)),
-                "{package} is not installed"
-            );
+            assert!(packages.iter().any(|plan| plan.packages().contains(package)), "{package} is not installed");
         }
     }
 }

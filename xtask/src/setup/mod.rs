@@ -20,11 +20,7 @@ pub fn check() -> ExitCode {
     for (item, plan) in &missing {
         println!("{}: to mend it: {plan}", item.name);
     }
-    if missing.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Tells what is there and installs what is not.
@@ -44,10 +40,7 @@ enum Verbosity {
     MissingOnly,
 }
 
-fn look(
-    items: impl Iterator<Item = &'static Item>,
-    verbosity: Verbosity,
-) -> Vec<(&'static Item, Plan)> {
+fn look(items: impl Iterator<Item = &'static Item>, verbosity: Verbosity) -> Vec<(&'static Item, Plan)> {
     let mut missing = Vec::new();
     for item in items {
         match item.check() {
@@ -57,11 +50,7 @@ fn look(
             Ok(_) => {}
             Err(why) => {
                 let why = format!("{why:#}");
-                println!(
-                    "missing  {:<16} {}",
-                    item.name,
-                    why.lines().next().unwrap_or_default()
-                );
+                println!("missing  {:<16} {}", item.name, why.lines().next().unwrap_or_default());
                 missing.push((item, item.plan()));
             }
         }
@@ -77,11 +66,7 @@ fn mend(missing: Vec<(&Item, Plan)>) -> Result<()> {
             bail!("{}: {cure}", item.name);
         }
     }
-    let packages: Vec<_> = missing
-        .iter()
-        .flat_map(|(_, plan)| plan.packages())
-        .copied()
-        .collect();
+    let packages: Vec<_> = missing.iter().flat_map(|(_, plan)| plan.packages()).copied().collect();
     if !packages.is_empty() {
         apt_install(&packages)?;
     }
@@ -94,28 +79,20 @@ fn mend(missing: Vec<(&Item, Plan)>) -> Result<()> {
                 cmd::run(&mut command)?;
             }
         }
-        item.check()
-            .with_context(|| format!("{} is still missing after its cure", item.name))?;
+        item.check().with_context(|| format!("{} is still missing after its cure", item.name))?;
     }
     Ok(())
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {
     if cmd::find("apt-get").is_none() {
-        bail!(
-            "no apt-get here: install what provides {} by your own package manager",
-            packages.join(", ")
-        );
+        bail!("no apt-get here: install what provides {} by your own package manager", packages.join(", "));
     }
     if !is_root() {
         bail!("to install {}: {}", packages.join(" "), AS_ROOT);
     }
     cmd::run(apt_get().arg("update"))?;
-    cmd::run(
-        apt_get()
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(packages),
-    )?;
+    cmd::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages))?;
     for (package, unit) in SERVICES {
         if packages.contains(package) {
             cmd::run(offline(&mut cmd::command("systemctl", ["disable", unit])))?;
