@@ -1,0 +1,260 @@
+//! The rig: everything that a test needs, made in one line and gone when dropped.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use nix::{
+    sys::resource::{Resource, getrlimit, setrlimit},
+    unistd::geteuid,
+};
+use tempfile::TempDir;
+
+use crate::{
+    Agent, Echo, Link, Namespace, Plan, Redis, View, Web, Wire,
+    address::{BACKEND, CLIENT},
+    agent::find_binary,
+    interrupt,
+    link::INSIDE,
+    namespace,
+    process::finish,
+    report,
+};
+
+/// Rigs of this process have different numbers.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Tenants, a gateway between them, and the place of an agent.
+#[derive(Debug)]
+pub struct Rig {
+    agent: Agent,
+    gateway: Namespace,
+    tenants: Vec<Tenant>,
+    plan: Plan,
+    home: TempDir,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    client: Namespace,
+    client_link: Link,
+    backend: Namespace,
+    backend_link: Link,
+}
+
+/// Where to look for what a rig may have left.
+#[derive(Clone, Debug)]
+pub struct Footprint {
+    namespaces: Vec<(String, u64)>,
+    places: Vec<PathBuf>,
+}
+
+impl Rig {
+    /// The plan of one client and one provider, in networks of the same addresses.
+    #[must_use]
+    pub fn pair() -> Plan {
+        Plan::tenants(1)
+    }
+
+    /// The plan of two such pairs, where all four networks have the same addresses.
+    #[must_use]
+    pub fn same_cidr() -> Plan {
+        Plan::tenants(2)
+    }
+
+    pub(crate) fn build(plan: Plan) -> Self {
+        assert!(geteuid().is_root(), "a rig makes network namespaces: run this as root (sudo)");
+        interrupt::catch();
+        interrupt::check();
+        raise_open_files();
+
+        let mark = format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let home = tempfile::Builder::new().prefix("vpce-").tempdir().expect("a temporary directory");
+        // Open to read for nginx's and the unprivileged agent's sake.
+        fs::set_permissions(home.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
+        fs::create_dir(home.path().join("state")).expect("the agent's state directory");
+
+        let gateway = Namespace::make(format!("vpce-{mark}-gw"));
+        let tenant = |n| {
+            let client = Namespace::make(format!("vpce-{mark}-c{n}"));
+            let backend = Namespace::make(format!("vpce-{mark}-b{n}"));
+            Tenant {
+                client_link: Link::new(format!("vpce-c{n}"), &gateway, &client, CLIENT, false),
+                backend_link: Link::new(format!("vpce-p{n}"), &gateway, &backend, BACKEND, true),
+                client,
+                backend,
+            }
+        };
+        let tenants = (1..=plan.tenants).map(tenant).collect();
+        let bpf_dir = PathBuf::from(format!("/sys/fs/bpf/vpce-test-{mark}"));
+        let agent = Agent::place(&gateway, home.path(), bpf_dir);
+        let rig = Self { agent, gateway, tenants, plan, home };
+        rig.write_config(&rig.plan.toml());
+        rig
+    }
+
+    /// The gateway's namespace, where the attachments are.
+    #[must_use]
+    pub fn gateway(&self) -> &Namespace {
+        &self.gateway
+    }
+
+    /// The client of tenant pair `n`; the first is 1.
+    #[must_use]
+    pub fn client(&self, n: usize) -> &Namespace {
+        &self.tenants[n - 1].client
+    }
+
+    /// The backend of tenant pair `n`.
+    #[must_use]
+    pub fn backend(&self, n: usize) -> &Namespace {
+        &self.tenants[n - 1].backend
+    }
+
+    /// The link of client `n`.
+    #[must_use]
+    pub fn client_link(&self, n: usize) -> &Link {
+        &self.tenants[n - 1].client_link
+    }
+
+    /// The link of backend `n`.
+    #[must_use]
+    pub fn backend_link(&self, n: usize) -> &Link {
+        &self.tenants[n - 1].backend_link
+    }
+
+    /// The agent's place.
+    pub fn agent(&mut self) -> &mut Agent {
+        &mut self.agent
+    }
+
+    /// The plan that this rig was made from.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        self.plan.clone()
+    }
+
+    /// A directory for the test's files.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Serves pages with nginx in backend `n`.
+    #[must_use]
+    pub fn web(&self, n: usize) -> Web {
+        Web::serve(self.backend(n), &format!("backend-{n}"), self.home())
+    }
+
+    /// Runs a redis server in backend `n`.
+    #[must_use]
+    pub fn redis(&self, n: usize) -> Redis {
+        Redis::serve(self.backend(n), self.home())
+    }
+
+    /// Serves echo in backend `n`.
+    #[must_use]
+    pub fn echo(&self, n: usize) -> Echo {
+        Echo::serve(self.backend(n), &format!("backend-{n}"))
+    }
+
+    /// The raw interface of a client or a backend.
+    #[must_use]
+    pub fn wire(&self, machine: &Namespace) -> Wire {
+        Wire::open(machine, INSIDE)
+    }
+
+    /// Writes the agent's configuration, as editors do: whole, by a rename.
+    pub fn write_config(&self, text: &str) {
+        let (new, config) = (self.home().join("vpce.toml.new"), self.agent.config());
+        fs::write(&new, text).and_then(|()| fs::rename(&new, config)).expect("the configuration");
+    }
+
+    /// Runs `vpcectl -o json` with these words.
+    ///
+    /// # Errors
+    /// What `vpcectl` said when it failed.
+    pub fn vpcectl(&self, words: &str) -> Result<View, String> {
+        let mut command = Command::new(find_binary("VPCECTL")?);
+        command.arg("--socket").arg(self.agent.socket()).args(["-o", "json"]);
+        let done = finish(command.args(words.split_whitespace()));
+        if done.status.success() { View::parse(&done.stdout) } else { Err(done.stderr) }
+    }
+
+    /// What `vpcectl` tells of endpoint `n`.
+    #[must_use]
+    pub fn endpoint(&self, n: usize) -> View {
+        let told = self.vpcectl(&format!("describe endpoint web-{n}"));
+        told.unwrap_or_else(|error| panic!("vpcectl tells nothing of web-{n}: {error}"))
+    }
+
+    /// What `vpcectl` tells of the gateway's packets.
+    #[must_use]
+    pub fn counts(&self) -> View {
+        let told = self.vpcectl("get drops");
+        told.unwrap_or_else(|error| panic!("vpcectl tells nothing of drops: {error}"))
+    }
+
+    /// Where the agent pins.
+    pub(crate) fn bpf_dir(&self) -> &Path {
+        self.agent.bpf_dir()
+    }
+
+    /// Where to look, once the rig is dropped, for what it left.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        let namespaces = self.namespaces().map(|one| (one.name().to_owned(), one.inode())).collect();
+        let places = vec![self.agent.bpf_dir().to_owned(), self.home().to_owned()];
+        Footprint { namespaces, places }
+    }
+
+    /// All namespaces, the gateway first.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        let machines = self.tenants.iter().flat_map(|tenant| [&tenant.client, &tenant.backend]);
+        std::iter::once(&self.gateway).chain(machines)
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // A second panic that left this place would end all tests at once.
+            let report = catch_unwind(AssertUnwindSafe(|| report::of(self)));
+            eprintln!("{}", report.unwrap_or_else(|_| "the report failed too".to_owned()));
+        }
+        self.agent.clear();
+    }
+}
+
+impl Footprint {
+    /// The namespaces, pins, files and processes that are still there.
+    #[must_use]
+    pub fn remains(&self) -> Vec<String> {
+        let names = self.namespaces.iter().map(|(name, _)| namespace::path(name));
+        let places = names.chain(self.places.iter().cloned()).filter(|path| path.exists());
+        places.map(|path| path.display().to_string()).chain(self.processes()).collect()
+    }
+
+    fn processes(&self) -> impl Iterator<Item = String> {
+        let all = fs::read_dir("/proc").expect("the list of processes").flatten();
+        all.filter(|process| {
+            // Most entries of /proc are no processes, and a process may end while we look.
+            let inside = fs::metadata(process.path().join("ns/net")).map(|net| net.ino());
+            inside.is_ok_and(|inside| self.namespaces.iter().any(|(_, inode)| *inode == inside))
+        })
+        .map(|process| format!("process {}", process.file_name().display()))
+    }
+}
+
+/// Raises this process's limit of open files as far as it goes: the connections of a test and
+/// of the echo server share one process.
+fn raise_open_files() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of open files");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("a higher limit of open files");
+}
