@@ -7,11 +7,13 @@
 //! the way back; an address or port is named by its role and never `src` or `dst`.
 
 #![cfg_attr(target_arch = "bpf", feature(core_intrinsics), expect(internal_features, reason = "BPF has no AtomicU32"))]
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "host")), no_std)]
 
 pub mod atomic;
 pub mod checksum;
 pub mod dataplane;
+#[cfg(any(test, feature = "host"))]
+pub mod host;
 pub mod layout;
 pub mod path;
 pub mod reap;

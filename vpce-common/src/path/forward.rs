@@ -1,6 +1,6 @@
 //! From the client to the backend, on a known flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, open, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, open, packet::Tcp};
 use crate::{
     dataplane::Dataplane,
     reason::DropReason,
@@ -15,13 +15,18 @@ pub(super) fn forward<D: Dataplane>(
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    tcp: Tcp<'_>,
+    tcp: &mut Tcp<'_>,
     slot: u32,
 ) -> Stage<Verdict> {
     let flow = plane.flow(slot).ok_or(Verdict::Drop(DropReason::Internal))?;
     let state = flow.state.load();
     if state & (BUSY | DEAD) != 0 {
         return Err(Verdict::Drop(DropReason::Contended));
+    }
+    hop(plane, ip, flow.ends().endpoint)?;
+    let again = tcp.segment.opens() && tcp::closed(state);
+    if again {
+        open::reopen(plane, arrival, eth, tcp, flow, state)?;
     }
     let ends = flow.ends();
     let number = Some(ends.endpoint);
@@ -33,12 +38,7 @@ pub(super) fn forward<D: Dataplane>(
     if backend.reachable == 0 {
         return Err(drop_at(plane, number, DropReason::BackendUnreachable));
     }
-    if ip.ttl <= 1 {
-        return Err(drop_at(plane, number, DropReason::TtlExpired));
-    }
-    if tcp.segment.opens() && tcp::closed(state) {
-        open::reopen(plane, arrival, eth, &tcp, flow, state)?;
-    } else if tcp::track(flow, Side::Client, tcp.segment, plane.jiffies()) {
+    if !again && tcp::track(flow, Side::Client, tcp.segment, plane.jiffies()) {
         open::give_back(plane, ends.endpoint);
     }
     if flow.client_link.load() != arrival.link_number {

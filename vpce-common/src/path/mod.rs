@@ -11,6 +11,8 @@ mod open;
 mod packet;
 mod refuse;
 mod reply;
+#[cfg(test)]
+mod tests;
 
 use self::packet::Tcp;
 use crate::{
@@ -99,25 +101,29 @@ fn segment<'f, D: Dataplane, F: Frame<'f>>(
     arrival: &Arrival<'_>,
     eth: &'f mut EthHdr,
     ip: &'f mut Ipv4Hdr,
-    tcp: Tcp<'f>,
+    mut tcp: Tcp<'f>,
     frame: F,
 ) -> Stage<Verdict> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
         return reply::reply(plane, arrival, eth, ip, tcp);
     }
     let key = tcp.key(ip, arrival.link.vpc);
-    if let Some(slot) = plane.find(&key) {
-        return forward::forward(plane, arrival, eth, ip, tcp, slot);
-    }
-    let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
-    match open::open(plane, arrival, eth, &tcp, &key, endpoint) {
-        Ok(slot) => forward::forward(plane, arrival, eth, ip, tcp, slot),
-        Err(verdict) => {
-            if let Some(stats) = plane.stats(endpoint).filter(|_| tcp.segment.opens()) {
+    let slot = match plane.find(&key) {
+        Some(slot) => Ok(slot),
+        None => {
+            let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
+            hop(plane, ip, endpoint)?;
+            open::open(plane, arrival, eth, &tcp, &key, endpoint)
+        }
+    };
+    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut tcp, slot)) {
+        Err(Verdict::Drop(reason)) if tcp.segment.opens() => {
+            if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
                 stats.refused.add(1);
             }
-            Err(refuse::refuse(verdict, arrival, eth, ip, tcp, frame))
+            Err(refuse::refuse(reason, arrival, eth, ip, &mut tcp, frame))
         }
+        outcome => outcome,
     }
 }
 
@@ -139,6 +145,12 @@ impl Arrival<'_> {
     fn endpoint<D: Dataplane>(&self, plane: &D, ip: &Ipv4Hdr) -> Option<u32> {
         plane.address(&Local { vpc: self.link.vpc.into(), address: Be32::from_wire(ip.dst_addr) })
     }
+}
+
+/// A packet must have a hop left (RFC 791).
+#[inline(always)]
+fn hop<D: Dataplane>(plane: &D, ip: &Ipv4Hdr, endpoint: u32) -> Stage<()> {
+    if ip.ttl > 1 { Ok(()) } else { Err(drop_at(plane, Some(endpoint), DropReason::TtlExpired)) }
 }
 
 /// Ends a packet of an endpoint, and counts it there.

@@ -81,7 +81,8 @@ pub(super) fn open<D: Dataplane>(
 
 /// Makes a closed flow new whole: its client dials the same again (RFC 6888 REQ-8 lets it).
 ///
-/// The flow keeps its record and takes the record's next port.
+/// The flow keeps its record and takes the record's next port. References to [`Flow::ends`] from
+/// before are void.
 #[inline(always)]
 pub(super) fn reopen<D: Dataplane>(
     plane: &D,
@@ -105,8 +106,14 @@ pub(super) fn reopen<D: Dataplane>(
         protocol: old.key.protocol.into(),
     };
     let Some(mapping) = plane.mapping(&dialled) else { return Err(refused(DropReason::NoMapping)) };
-    if endpoint.accepted == 0 || endpoint.slots == 0 {
+    if endpoint.generation != old.generation {
+        return Err(refused(DropReason::StaleFlow));
+    }
+    if endpoint.accepted == 0 || mapping.endpoint != number {
         return Err(refused(DropReason::NotAccepted));
+    }
+    if backend.reachable == 0 {
+        return Err(refused(DropReason::BackendUnreachable));
     }
     admit(admission, endpoint.limit).map_err(refused)?;
     if flow.state.swap_if(state, BUSY).is_err() {

@@ -4,23 +4,27 @@ use super::{Arrival, Verdict, answer, packet::Tcp};
 use crate::{
     checksum::Delta,
     dataplane::Frame,
+    reason::DropReason,
     tcp::{ACK, RST},
     wire::{Be16, Be32, EthHdr, Ipv4Hdr, TCP, TcpHdr},
 };
 
 /// Turns a refused SYN into the RST that answers it (RFC 9293 §3.5.2), where that is wanted.
+///
+/// One that comes from where no client can be, or on its last hop, is answered by nothing; nor is
+/// one whose next try will go through.
 #[inline(always)]
 pub(super) fn refuse<'f, F: Frame<'f>>(
-    verdict: Verdict,
+    reason: DropReason,
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    tcp: Tcp<'_>,
+    tcp: &mut Tcp<'_>,
     frame: F,
 ) -> Verdict {
-    let Verdict::Drop(reason) = verdict else { return verdict };
-    if arrival.settings.reset == 0 || !tcp.segment.opens() {
-        return verdict;
+    let silent = matches!(reason, DropReason::MartianSource | DropReason::TtlExpired | DropReason::Contended);
+    if silent || arrival.settings.reset == 0 {
+        return Verdict::Drop(reason);
     }
     answer::turn_round(eth, ip);
     let header = usize::from(ip.vihl & 0x0f) * 4;
@@ -52,6 +56,6 @@ pub(super) fn refuse<'f, F: Frame<'f>>(
     if frame.cut(size_of::<EthHdr>() + header + size_of::<TcpHdr>()) {
         Verdict::Refuse(reason)
     } else {
-        verdict
+        Verdict::Drop(reason)
     }
 }

@@ -1,6 +1,6 @@
 //! From the backend to the client.
 
-use super::{Arrival, Stage, Verdict, drop_at, open, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, open, packet::Tcp};
 use crate::{
     dataplane::Dataplane,
     layout::FIRST_PORT,
@@ -52,9 +52,7 @@ pub(super) fn reply<D: Dataplane>(
     }
     let out = plane.link(flow.client_link.load()).filter(|link| link.ifindex != 0);
     let Some(out) = out else { return Err(stray(DropReason::LinkMissing)) };
-    if ip.ttl <= 1 {
-        return Err(stray(DropReason::TtlExpired));
-    }
+    hop(plane, ip, transit.endpoint)?;
     if tcp::track(flow, Side::Backend, tcp.segment, plane.jiffies()) {
         open::give_back(plane, transit.endpoint);
     }

@@ -1,0 +1,507 @@
+//! The path on the host, one promise a test. Frames are made and read by etherparse.
+
+use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
+use proptest::prelude::*;
+
+use super::Verdict;
+use crate::{
+    checksum,
+    host::HostPlane,
+    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Settings},
+    reason::DropReason,
+    wire::{Be16, Be32, Mac, TCP},
+};
+
+const CLIENT_SIDE: u32 = 11;
+const BACKEND_SIDE: u32 = 12;
+const CLIENT_MAC: Mac = Mac([2, 0, 0, 0, 0, 0xc]);
+const BACKEND_MAC: Mac = Mac([2, 0, 0, 0, 0, 0xb]);
+const GATEWAY_MACS: [Mac; 2] = [Mac([2, 0, 0, 0, 1, 1]), Mac([2, 0, 0, 0, 1, 2])];
+const CLIENT: [u8; 4] = [10, 0, 0, 5];
+const BACKEND: [u8; 4] = [10, 0, 0, 5];
+const ENDPOINT: [u8; 4] = [10, 0, 0, 100];
+const OWN: [u8; 4] = [10, 0, 0, 254];
+const TRANSIT: [u8; 4] = [198, 19, 128, 7];
+const LIMIT: u32 = 3;
+const SLOTS: u32 = 64;
+
+fn be(octets: [u8; 4]) -> Be32 {
+    Be32::from_wire(octets)
+}
+
+fn plane() -> HostPlane {
+    let mut plane = HostPlane {
+        settings: Some(Settings {
+            layout: LAYOUT,
+            opening: 100,
+            established: 1000,
+            closing: 240,
+            reset: 1,
+            transit: be([198, 19, 128, 0]),
+            transit_mask: be([255, 255, 128, 0]),
+            max_flows: 64,
+            reserved: 0,
+        }),
+        ..HostPlane::default()
+    };
+    for (number, (ifindex, vpc)) in (0..).zip([(CLIENT_SIDE, 1), (BACKEND_SIDE, 2)]) {
+        plane.ingress.insert(Ingress { ifindex, vlan: 0 }, number);
+        plane.links.push(Link { ifindex, address: be(OWN), mac: GATEWAY_MACS[number as usize], vpc });
+    }
+    plane.addresses.insert(Local { vpc: 1, address: be(ENDPOINT) }, 0);
+    let dialled = Dialled { endpoint: be(ENDPOINT), vpc: 1, endpoint_port: Be16::new(80), protocol: TCP.into() };
+    plane.mappings.insert(dialled, Mapping { endpoint: 0, server_port: Be16::new(8080), reserved: 0 });
+    plane.backends.push(Backend {
+        address: be(BACKEND),
+        ifindex: BACKEND_SIDE,
+        mac: BACKEND_MAC,
+        gateway_mac: GATEWAY_MACS[1],
+        vpc: 2,
+        reachable: 1,
+    });
+    let transit = be(TRANSIT);
+    plane.open_block(Endpoint { generation: 1, limit: LIMIT, backend: 0, first_slot: 0, slots: SLOTS, transit, accepted: 1 });
+    plane
+}
+
+#[derive(Clone, Copy)]
+struct Tcp {
+    flags: &'static str,
+    seq: u32,
+    ack: u32,
+}
+
+const SYN: Tcp = Tcp { flags: "S", seq: 1000, ack: 0 };
+
+fn frame(from: ([u8; 4], u16), to: ([u8; 4], u16), macs: (Mac, Mac), tcp: Tcp, payload: &[u8]) -> Vec<u8> {
+    let mut builder = PacketBuilder::ethernet2(macs.0.0, macs.1.0).ipv4(from.0, to.0, 64).tcp(from.1, to.1, tcp.seq, 9000);
+    for flag in tcp.flags.chars() {
+        builder = match flag {
+            'S' => builder.syn(),
+            'A' => builder.ack(tcp.ack),
+            'F' => builder.fin(),
+            'R' => builder.rst(),
+            other => panic!("no flag {other}"),
+        };
+    }
+    let mut frame = Vec::new();
+    builder.write(&mut frame, payload).unwrap();
+    frame
+}
+
+fn from_client(port: u16, tcp: Tcp, payload: &[u8]) -> Vec<u8> {
+    frame((CLIENT, port), (ENDPOINT, 80), (CLIENT_MAC, GATEWAY_MACS[0]), tcp, payload)
+}
+
+fn from_backend(transit_port: u16, tcp: Tcp, payload: &[u8]) -> Vec<u8> {
+    frame((BACKEND, 8080), (TRANSIT, transit_port), (BACKEND_MAC, GATEWAY_MACS[1]), tcp, payload)
+}
+
+/// Addresses, ports, flags, MACs of a frame whose checksums are right.
+struct Seen {
+    macs: (Mac, Mac),
+    from: ([u8; 4], u16),
+    to: ([u8; 4], u16),
+    ttl: u8,
+    flags: (bool, bool, bool),
+    ack: u32,
+}
+
+fn seen(frame: &[u8]) -> Seen {
+    let packet = SlicedPacket::from_ethernet(frame).unwrap();
+    let Some(etherparse::NetSlice::Ipv4(ip)) = packet.net else { panic!("no IPv4: {frame:?}") };
+    let Some(TransportSlice::Tcp(tcp)) = packet.transport else { panic!("no TCP: {frame:?}") };
+    assert_eq!(ip.header().to_header().calc_header_checksum(), ip.header().header_checksum(), "IP checksum");
+    let right = tcp.calc_checksum_ipv4(ip.header().source(), ip.header().destination()).unwrap();
+    assert_eq!(right, tcp.checksum(), "TCP checksum");
+    let mac = |at: usize| Mac(frame[at..at + 6].try_into().unwrap());
+    Seen {
+        macs: (mac(6), mac(0)),
+        from: (ip.header().source(), tcp.source_port()),
+        to: (ip.header().destination(), tcp.destination_port()),
+        ttl: ip.header().ttl(),
+        flags: (tcp.syn(), tcp.ack(), tcp.rst()),
+        ack: tcp.acknowledgment_number(),
+    }
+}
+
+/// Sends a segment from the client; answers the transit port where it went through.
+fn forward(plane: &HostPlane, port: u16, tcp: Tcp, payload: &[u8]) -> Result<u16, Verdict> {
+    let mut frame = from_client(port, tcp, payload);
+    match plane.run(&mut frame, CLIENT_SIDE) {
+        Verdict::Forward(BACKEND_SIDE) => Ok(seen(&frame).from.1),
+        verdict => Err(verdict),
+    }
+}
+
+fn reply(plane: &HostPlane, transit_port: u16, tcp: Tcp, payload: &[u8]) -> Verdict {
+    plane.run(&mut from_backend(transit_port, tcp, payload), BACKEND_SIDE)
+}
+
+/// Opens a connection; answers its transit port.
+fn connect(plane: &HostPlane, port: u16) -> u16 {
+    let transit_port = forward(plane, port, SYN, &[]).unwrap();
+    let syn_ack = Tcp { flags: "SA", seq: 5000, ack: 1001 };
+    assert_eq!(reply(plane, transit_port, syn_ack, &[]), Verdict::Reply(CLIENT_SIDE));
+    assert_eq!(forward(plane, port, Tcp { flags: "A", seq: 1001, ack: 5001 }, &[]), Ok(transit_port));
+    transit_port
+}
+
+fn open(plane: &HostPlane) -> u32 {
+    plane.admissions[0].open.load()
+}
+
+#[test]
+fn a_segment_and_its_answer_are_translated_whole() {
+    let plane = plane();
+    let mut syn = from_client(4000, SYN, &[]);
+    assert_eq!(plane.run(&mut syn, CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
+    let at_backend = seen(&syn);
+    assert_eq!(at_backend.macs, (GATEWAY_MACS[1], BACKEND_MAC));
+    assert_eq!((at_backend.from.0, at_backend.to), (TRANSIT, (BACKEND, 8080)));
+    assert_eq!((at_backend.ttl, at_backend.flags), (63, (true, false, false)));
+
+    let mut answer = from_backend(at_backend.from.1, Tcp { flags: "SA", seq: 5000, ack: 1001 }, &[]);
+    assert_eq!(plane.run(&mut answer, BACKEND_SIDE), Verdict::Reply(CLIENT_SIDE));
+    let at_client = seen(&answer);
+    assert_eq!(at_client.macs, (GATEWAY_MACS[0], CLIENT_MAC));
+    assert_eq!((at_client.from, at_client.to), ((ENDPOINT, 80), (CLIENT, 4000)));
+    assert_eq!((at_client.ttl, at_client.ack), (63, 1001));
+}
+
+#[test]
+fn the_limit_is_exact_and_a_close_lets_exactly_one_in() {
+    let plane = plane();
+    for port in 1..=3 {
+        connect(&plane, port);
+    }
+    assert_eq!(forward(&plane, 4, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached)));
+    assert_eq!((open(&plane), plane.admissions[0].peak.load()), (3, 3));
+    assert!(forward(&plane, 1, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).is_ok());
+    assert_eq!(open(&plane), 2);
+    connect(&plane, 5);
+    assert_eq!(forward(&plane, 6, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached)));
+    assert_eq!(plane.stats[0].refused.get(), 2);
+}
+
+#[test]
+fn a_refused_syn_becomes_the_rst_that_answers_it() {
+    let plane = plane();
+    let mut syn = frame((CLIENT, 4000), (ENDPOINT, 81), (CLIENT_MAC, GATEWAY_MACS[0]), SYN, b"early");
+    assert_eq!(plane.run(&mut syn, CLIENT_SIDE), Verdict::Refuse(DropReason::NoMapping));
+    let rst = seen(&syn);
+    assert_eq!((rst.from, rst.to), ((ENDPOINT, 81), (CLIENT, 4000)));
+    assert_eq!((rst.flags, rst.ack), ((false, true, true), 1006));
+    assert_eq!(rst.macs, (GATEWAY_MACS[0], CLIENT_MAC));
+    assert_eq!(syn.len(), 54);
+}
+
+#[test]
+fn a_refusal_can_be_silence() {
+    let mut plane = plane();
+    plane.settings.as_mut().unwrap().reset = 0;
+    plane.endpoints[0].accepted = 0;
+    assert_eq!(forward(&plane, 1, SYN, &[]), Err(Verdict::Drop(DropReason::NotAccepted)));
+}
+
+#[test]
+fn both_fins_give_the_connection_back_once() {
+    let plane = plane();
+    let transit_port = connect(&plane, 1);
+    forward(&plane, 1, Tcp { flags: "FA", seq: 1001, ack: 5001 }, &[]).unwrap();
+    assert_eq!(open(&plane), 1);
+    reply(&plane, transit_port, Tcp { flags: "FA", seq: 5001, ack: 1002 }, &[]);
+    assert_eq!(open(&plane), 0);
+    forward(&plane, 1, Tcp { flags: "A", seq: 1002, ack: 5002 }, &[]).unwrap();
+    assert_eq!(open(&plane), 0);
+}
+
+#[test]
+fn nothing_but_a_first_segment_opens_a_flow() {
+    let plane = plane();
+    for flags in ["A", "SA", "F", "FA", "R", "RA", ""] {
+        let tcp = Tcp { flags, seq: 1, ack: 1 };
+        assert_eq!(forward(&plane, 9, tcp, &[]), Err(Verdict::Drop(DropReason::NoFlow)), "{flags}");
+    }
+    assert_eq!(open(&plane), 0);
+}
+
+#[test]
+fn what_answers_no_flow_is_dropped_and_makes_nothing() {
+    let plane = plane();
+    let transit_port = connect(&plane, 1);
+    let touched = plane.flows[0].touched.load();
+    plane.jiffies.set(50);
+    let stray = |frame: &mut Vec<u8>, side| plane.run(frame, side);
+    let ack = Tcp { flags: "A", seq: 5001, ack: 1001 };
+    let macs = (BACKEND_MAC, GATEWAY_MACS[1]);
+    for (from, to, side, reason) in [
+        ((BACKEND, 8081), (TRANSIT, transit_port), BACKEND_SIDE, DropReason::NotAReply),
+        (([10, 0, 0, 6], 8080), (TRANSIT, transit_port), BACKEND_SIDE, DropReason::NotAReply),
+        ((BACKEND, 8080), (TRANSIT, transit_port + 1), BACKEND_SIDE, DropReason::NotAReply),
+        ((BACKEND, 8080), (TRANSIT, transit_port + 64), BACKEND_SIDE, DropReason::NotAReply),
+        ((BACKEND, 8080), (TRANSIT, 80), BACKEND_SIDE, DropReason::NotAReply),
+        ((BACKEND, 8080), ([198, 19, 128, 8], transit_port), BACKEND_SIDE, DropReason::NotAReply),
+    ] {
+        for flags in ["S", "SA", "A", "R", "FA"] {
+            let mut packet = frame(from, to, macs, Tcp { flags, ..ack }, &[]);
+            assert_eq!(stray(&mut packet, side), Verdict::Drop(reason), "{from:?} {to:?} {flags}");
+        }
+    }
+    let mut crossed = frame((BACKEND, 8080), (TRANSIT, transit_port), (CLIENT_MAC, GATEWAY_MACS[0]), ack, &[]);
+    assert_eq!(stray(&mut crossed, CLIENT_SIDE), Verdict::Drop(DropReason::WrongVpc));
+    assert_eq!((open(&plane), plane.flow_keys.borrow().len(), plane.flows[0].touched.load()), (1, 1, touched));
+}
+
+#[test]
+fn a_client_that_dials_again_gets_a_new_flow_with_another_port() {
+    let plane = plane();
+    let first = connect(&plane, 1);
+    forward(&plane, 1, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).unwrap();
+    let again = forward(&plane, 1, Tcp { seq: 7_000_000, ..SYN }, &[]).unwrap();
+    assert_ne!(first, again);
+    assert_eq!(open(&plane), 1);
+    let late = Tcp { flags: "A", seq: 5001, ack: 1001 };
+    assert_eq!(reply(&plane, first, late, &[]), Verdict::Drop(DropReason::NotAReply));
+    assert_eq!(reply(&plane, again, Tcp { flags: "SA", seq: 1, ack: 7_000_001 }, &[]), Verdict::Reply(CLIENT_SIDE));
+}
+
+#[test]
+fn dialling_again_over_the_limit_is_refused_like_dialling_anew() {
+    let plane = plane();
+    for port in 1..=3 {
+        connect(&plane, port);
+    }
+    forward(&plane, 1, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).unwrap();
+    connect(&plane, 4);
+    assert_eq!(forward(&plane, 1, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached)));
+    assert_eq!((open(&plane), plane.stats[0].refused.get()), (3, 1));
+}
+
+#[test]
+fn a_syn_on_a_live_flow_passes_and_changes_nothing() {
+    let plane = plane();
+    let transit_port = connect(&plane, 1);
+    assert_eq!(forward(&plane, 1, Tcp { seq: 99, ..SYN }, &[]), Ok(transit_port));
+    assert_eq!(open(&plane), 1);
+    assert_eq!(reply(&plane, transit_port, Tcp { flags: "A", seq: 5001, ack: 1001 }, &[]), Verdict::Reply(CLIENT_SIDE));
+}
+
+#[test]
+fn another_generation_makes_flows_stale_at_once() {
+    let mut plane = plane();
+    let transit_port = connect(&plane, 1);
+    plane.endpoints[0].generation = 2;
+    let ack = Tcp { flags: "A", seq: 1001, ack: 5001 };
+    assert_eq!(forward(&plane, 1, ack, &[]), Err(Verdict::Drop(DropReason::StaleFlow)));
+    assert_eq!(reply(&plane, transit_port, ack, &[]), Verdict::Drop(DropReason::StaleFlow));
+    plane.reap();
+    plane.reap();
+    assert_eq!((open(&plane), plane.flow_keys.borrow().len()), (0, 0));
+}
+
+#[test]
+fn idle_flows_are_freed_by_their_own_timer_and_everything_is_as_before() {
+    let plane = plane();
+    connect(&plane, 1);
+    forward(&plane, 2, SYN, &[]).unwrap();
+    let states = |at| {
+        plane.jiffies.set(at);
+        plane.reap();
+        plane.reap();
+        open(&plane)
+    };
+    assert_eq!(states(99), 2);
+    assert_eq!(states(100), 1);
+    assert_eq!(states(999), 1);
+    assert_eq!(states(1000), 0);
+    let admission = &plane.admissions[0];
+    assert_eq!(admission.tail.load().wrapping_sub(admission.head.load()), SLOTS);
+    assert!(plane.flow_keys.borrow().is_empty());
+    assert!(plane.flows.iter().all(|flow| flow.state.load() == 0));
+}
+
+#[test]
+fn a_record_walks_through_its_ports_before_one_comes_back() {
+    let mut plane = plane();
+    plane.settings.as_mut().unwrap().closing = 0;
+    let mut ports = std::collections::BTreeSet::new();
+    for port in 0..64_512 {
+        let transit_port = forward(&plane, 1, SYN, &[]).unwrap_or_else(|verdict| panic!("{port}: {verdict:?}"));
+        assert!(ports.insert(transit_port), "{transit_port} again after {port}");
+        forward(&plane, 1, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).unwrap();
+        plane.reap();
+        plane.reap();
+    }
+}
+
+#[test]
+fn closed_flows_give_way_when_records_run_short() {
+    let plane = plane();
+    let dial = |port| {
+        forward(&plane, port, SYN, &[]).map(|_| forward(&plane, port, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]))
+    };
+    for port in 1..=64 {
+        dial(port).unwrap().unwrap();
+    }
+    assert_eq!(dial(65), Err(Verdict::Refuse(DropReason::NoFreeSlot)));
+    assert_eq!(open(&plane), 0);
+    plane.jiffies.set(1);
+    plane.reap();
+    plane.reap();
+    dial(65).unwrap().unwrap();
+}
+
+#[test]
+fn an_unreachable_backend_is_a_fast_refusal() {
+    let mut plane = plane();
+    plane.backends[0].reachable = 0;
+    assert_eq!(forward(&plane, 1, SYN, &[]), Err(Verdict::Refuse(DropReason::BackendUnreachable)));
+    assert_eq!(open(&plane), 0);
+}
+
+#[test]
+fn sources_that_no_client_has_are_dropped() {
+    let plane = plane();
+    for client in [TRANSIT, [0, 1, 2, 3], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4], ENDPOINT] {
+        let mut syn = frame((client, 1), (ENDPOINT, 80), (CLIENT_MAC, GATEWAY_MACS[0]), SYN, &[]);
+        let verdict = plane.run(&mut syn, CLIENT_SIDE);
+        assert_eq!(verdict, Verdict::Drop(DropReason::MartianSource), "{client:?}");
+    }
+}
+
+#[test]
+fn the_last_hop_is_not_forwarded() {
+    let plane = plane();
+    let mut syn = from_client(1, SYN, &[]);
+    syn[22] = 1;
+    let verdict = plane.run(&mut syn, CLIENT_SIDE);
+    assert_eq!((verdict, open(&plane)), (Verdict::Drop(DropReason::TtlExpired), 0));
+}
+
+#[test]
+fn an_echo_to_the_endpoint_and_to_the_gateway_is_answered() {
+    let plane = plane();
+    for address in [ENDPOINT, OWN] {
+        let mut ping = Vec::new();
+        PacketBuilder::ethernet2(CLIENT_MAC.0, GATEWAY_MACS[0].0)
+            .ipv4(CLIENT, address, 3)
+            .icmpv4_echo_request(7, 1)
+            .write(&mut ping, b"odd")
+            .unwrap();
+        assert_eq!(plane.run(&mut ping, CLIENT_SIDE), Verdict::Answer);
+        assert_eq!((&ping[26..30], &ping[30..34], ping[34]), (&address[..], &CLIENT[..], 0));
+        assert_eq!((checksum::sum(&ping[14..34]), checksum::sum(&ping[34..])), (0xffff, 0xffff));
+    }
+}
+
+fn arp(wanted: [u8; 4], side: u32, plane: &HostPlane) -> (Verdict, Vec<u8>) {
+    let mut frame = vec![0xff; 6];
+    frame.extend(CLIENT_MAC.0);
+    frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    frame.extend(CLIENT_MAC.0);
+    frame.extend(CLIENT);
+    frame.extend([0; 6]);
+    frame.extend(wanted);
+    let verdict = plane.run(&mut frame, side);
+    (verdict, frame)
+}
+
+#[test]
+fn arp_is_answered_for_what_is_ours_in_that_vpc_and_for_nothing_else() {
+    let plane = plane();
+    for (wanted, side, ours) in [
+        (ENDPOINT, CLIENT_SIDE, true),
+        (OWN, CLIENT_SIDE, true),
+        (TRANSIT, CLIENT_SIDE, false),
+        (CLIENT, CLIENT_SIDE, false),
+        (ENDPOINT, BACKEND_SIDE, false),
+        (OWN, BACKEND_SIDE, true),
+        (TRANSIT, BACKEND_SIDE, true),
+        ([198, 19, 128, 8], BACKEND_SIDE, false),
+        ([198, 19, 128, 6], BACKEND_SIDE, false),
+    ] {
+        let (verdict, frame) = arp(wanted, side, &plane);
+        assert_eq!(verdict, if ours { Verdict::Answer } else { Verdict::Pass }, "{wanted:?} at {side}");
+        if ours {
+            let mac = GATEWAY_MACS[(side - CLIENT_SIDE) as usize];
+            assert_eq!((&frame[..6], &frame[6..12], frame[21]), (&CLIENT_MAC.0[..], &mac.0[..], 2));
+            assert_eq!((&frame[22..28], &frame[28..32]), (&mac.0[..], &wanted[..]));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_ours_passes_untouched() {
+    let plane = plane();
+    for (to, macs, side) in [
+        ([10, 0, 0, 99], (CLIENT_MAC, GATEWAY_MACS[0]), CLIENT_SIDE),
+        (ENDPOINT, (CLIENT_MAC, BACKEND_MAC), CLIENT_SIDE),
+        (ENDPOINT, (CLIENT_MAC, GATEWAY_MACS[1]), BACKEND_SIDE),
+        (ENDPOINT, (CLIENT_MAC, GATEWAY_MACS[0]), 99),
+    ] {
+        let before = frame((CLIENT, 1), (to, 80), macs, SYN, &[]);
+        let mut after = before.clone();
+        assert_eq!(plane.run(&mut after, side), Verdict::Pass, "{to:?} {side}");
+        assert_eq!(before, after);
+    }
+}
+
+#[test]
+fn fragments_and_other_protocols_to_the_endpoint_are_dropped_with_their_reason() {
+    let plane = plane();
+    let mut fragment = from_client(1, SYN, &[]);
+    fragment[20] = 0x20;
+    assert_eq!(plane.run(&mut fragment, CLIENT_SIDE), Verdict::Drop(DropReason::Fragment));
+    let mut other = from_client(1, SYN, &[]);
+    other[23] = 47;
+    assert_eq!(plane.run(&mut other, CLIENT_SIDE), Verdict::Drop(DropReason::Protocol));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    /// Whatever is broken in a frame: it passes untouched, is dropped, or leaves translated, and
+    /// the packets that came in are those that left and those that were dropped.
+    #[test]
+    fn a_broken_frame_is_never_forwarded_untranslated(
+        changes in prop::collection::vec((0usize..80, any::<u8>()), 0..6),
+        length in 0usize..80,
+        cut in any::<bool>(),
+        backend_side in any::<bool>(),
+    ) {
+        let plane = plane();
+        let transit_port = connect(&plane, 1);
+        let tcp = Tcp { flags: "A", seq: 1001, ack: 5001 };
+        let (mut packet, side) = if backend_side {
+            (from_backend(transit_port, tcp, b"payload"), BACKEND_SIDE)
+        } else {
+            (from_client(1, tcp, b"payload"), CLIENT_SIDE)
+        };
+        for (at, value) in changes {
+            let length = packet.len();
+            packet[at % length] = value;
+        }
+        if cut {
+            packet.truncate(length);
+        }
+        let before = packet.clone();
+        match plane.run(&mut packet, side) {
+            Verdict::Pass => prop_assert_eq!(before, packet),
+            Verdict::Forward(out) => {
+                prop_assert_eq!(out, BACKEND_SIDE);
+                prop_assert_eq!((&packet[..6], &packet[26..34]), (&BACKEND_MAC.0[..], &[TRANSIT, BACKEND].concat()[..]));
+            }
+            Verdict::Reply(out) => {
+                prop_assert_eq!(out, CLIENT_SIDE);
+                prop_assert_eq!((&packet[..6], &packet[26..34]), (&CLIENT_MAC.0[..], &[ENDPOINT, CLIENT].concat()[..]));
+            }
+            Verdict::Answer | Verdict::Refuse(_) => prop_assert_eq!(&packet[..6], &before[6..12]),
+            Verdict::Drop(_) => {}
+        }
+        let totals = &plane.totals;
+        let out = totals.passed.get() + totals.forwarded.get() + totals.replied.get() + totals.answered.get();
+        let dropped: u64 = totals.dropped.iter().map(crate::atomic::Counter::get).sum();
+        prop_assert_eq!(totals.packets_in.get(), out + dropped);
+    }
+}
