@@ -83,6 +83,8 @@ pub mod port {
     pub const WEB: u16 = 80;
     /// HTTP as nginx serves it.
     pub const WEB_SERVER: u16 = 8080;
+    /// Where nginx serves the same, published by no plan of its own.
+    pub const OTHER_WEB_SERVER: u16 = 8081;
     /// Echo as the client dials it.
     pub const ECHO: u16 = 7;
     /// Echo as [`crate::Echo`] serves it.

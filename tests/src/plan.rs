@@ -101,8 +101,8 @@ max_flows = {MAX_FLOWS}
             self.gateway
         );
         for tenant in 1..=self.tenants {
-            text += &vpc(&format!("consumer-{tenant}"), &format!("vpce-c{tenant}"), tenant * 2);
-            text += &vpc(&format!("provider-{tenant}"), &format!("vpce-p{tenant}"), tenant * 2 + 1);
+            text += &vpc(&format!("consumer-{tenant}"), &format!("vpce-c{tenant}"), &consumer(tenant));
+            text += &vpc(&format!("provider-{tenant}"), &format!("vpce-p{tenant}"), &provider(tenant));
             text += &self.service(tenant);
             if self.without_endpoint != Some(tenant) {
                 text += &self.endpoint(tenant);
@@ -125,7 +125,9 @@ vpc = "provider-{tenant}"
 type = "interface"
 backend = {{ kind = "vm", address = "{BACKEND}" }}
 ports = [{ports}]
-"#
+permissions = ["iam:domain::{}"]
+"#,
+            consumer(tenant)
         )
     }
 
@@ -145,12 +147,22 @@ address = "{ENDPOINT}"
     }
 }
 
-fn vpc(name: &str, interface: &str, domain: usize) -> String {
+/// The domain of a consumer: each VPC is of a tenant of its own.
+fn consumer(tenant: usize) -> String {
+    format!("c{tenant:031x}")
+}
+
+/// The domain of a provider.
+fn provider(tenant: usize) -> String {
+    format!("d{tenant:031x}")
+}
+
+fn vpc(name: &str, interface: &str, domain: &str) -> String {
     format!(
         r#"
 [[vpc]]
 name = "{name}"
-domain = "{domain:032x}"
+domain = "{domain}"
 attach = {{ interface = "{interface}" }}
 address = "{GATEWAY}/24"
 subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]

@@ -25,7 +25,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Serves on [`port::WEB_SERVER`] in a namespace, with its files below `home`.
+    /// Serves on [`port::WEB_SERVER`] and [`port::OTHER_WEB_SERVER`] in a namespace, with its files below `home`.
     pub(crate) fn serve(namespace: &Namespace, name: &str, home: &Path) -> Self {
         let prefix = home.join(format!("{name}-nginx"));
         let files = prefix.join("files");
@@ -90,7 +90,7 @@ fn wait_for_listener(namespace: &Namespace, port: u16, process: &mut Process) {
 
 /// One process, no daemon, and nothing of the system's own nginx touched.
 fn configuration(name: &str) -> String {
-    let port = port::WEB_SERVER;
+    let (port, other) = (port::WEB_SERVER, port::OTHER_WEB_SERVER);
     format!(
         r#"
 daemon off;
@@ -107,6 +107,7 @@ http {{
     scgi_temp_path scgi;
     server {{
         listen {port};
+        listen {other};
         default_type text/plain;
         location = / {{ return 200 "{name} saw $remote_addr:$remote_port\n"; }}
         location /files/ {{ sendfile on; }}

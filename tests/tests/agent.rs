@@ -72,6 +72,19 @@ fn talk_until(stop: &AtomicBool, talks: &mut [Talk]) -> usize {
 }
 
 #[test]
+fn ready_means_that_the_first_connection_gets_through() {
+    let mut rig = Rig::pair().build();
+    let _echo = rig.echo(1);
+    for _ in 0..5 {
+        rig.agent().start();
+        let first = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)));
+        first.expect("the first connection").say("hello").expect("hello, back");
+        rig.agent().stop();
+        assert!(rig.agent().unload().status.success());
+    }
+}
+
+#[test]
 fn a_stopped_agent_leaves_traffic_running() {
     let mut rig = Rig::pair().start();
     let _web = rig.web(1);
@@ -126,7 +139,7 @@ fn a_reload_keeps_the_connections_of_what_did_not_change() {
     let mut talk = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
     let before = rig.endpoint(1);
 
-    rig.write_config(&rig.plan().max_connections(500).publish(8000, port::WEB_SERVER).toml());
+    rig.write_config(&rig.plan().max_connections(500).publish(8000, port::OTHER_WEB_SERVER).toml());
     rig.agent().reload();
 
     talk.say("still here").expect("the old connection");
@@ -154,7 +167,8 @@ fn an_endpoint_taken_out_of_the_file_stops_at_once() {
 
     rig.write_config(&rig.plan().toml());
     rig.agent().reload();
-    rig.client(1).run(dial).say("back").expect("a new connection");
+    let mut back = rig.client(1).run(dial);
+    back.say("back").expect("a new connection");
     assert_eq!(rig.endpoint(1).number("connections.open"), 1, "of the new endpoint");
 }
 

@@ -73,6 +73,19 @@ fn connections_closed_by_either_side_or_reset_are_all_given_back() {
     assert_eq!(rig.endpoint(1).number("connections.peak"), 50);
 }
 
+#[test]
+fn ten_thousand_short_connections_in_a_row_all_find_room() {
+    let rig = Rig::pair().start();
+    let _echo = rig.echo(1);
+    rig.client(1).run(|| {
+        for _ in 0..100 {
+            dial(100).into_iter().for_each(Talk::reset);
+        }
+    });
+    wait_until("all given back", tcp::PATIENCE, || open(&rig) == 0);
+    assert_eq!(rig.endpoint(1).number("refused"), 0);
+}
+
 fn dial(connections: usize) -> Vec<Talk> {
     let dial = |n| Talk::open(endpoint(port::ECHO)).unwrap_or_else(|error| panic!("{n}: {error}"));
     (0..connections).map(dial).collect()

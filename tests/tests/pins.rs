@@ -2,7 +2,13 @@
 
 use std::{fs, process::Command};
 
-use vpce_tests::{Rig, address::endpoint, finish, output, port, tcp};
+use vpce_tests::{
+    Rig,
+    address::endpoint,
+    finish, output, port,
+    tcp::{Knock, PATIENCE, knock},
+    wait_until,
+};
 
 #[test]
 fn unload_leaves_nothing_behind() {
@@ -16,8 +22,10 @@ fn unload_leaves_nothing_behind() {
 
     let pins = fs::read_dir(rig.agent().bpf_dir()).map_or(0, Iterator::count);
     assert_eq!(pins, 0, "pins left in {}", rig.agent().bpf_dir().display());
-    assert!(!rig.client_link(1).has_program() && !rig.backend_link(1).has_program());
-    assert_ne!(rig.client(1).run(|| tcp::knock(endpoint(port::WEB))), tcp::Knock::Open);
+    // The kernel lets go of a link a moment after its last pin.
+    let free = || !rig.client_link(1).has_program() && !rig.backend_link(1).has_program();
+    wait_until("interfaces without a program", PATIENCE, free);
+    assert_ne!(rig.client(1).run(|| knock(endpoint(port::WEB))), Knock::Open);
 
     let again = rig.agent().unload();
     assert!(again.status.success(), "nothing to unload is no failure: {again:?}");
