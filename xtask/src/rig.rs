@@ -28,12 +28,12 @@ pub fn test(built: &Built, long: bool) -> ExitCode {
     let mut report = Report::default();
 
     let mut host = cmd::cargo();
-    host.args(["test", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
+    host.args(["test", "--no-fail-fast", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
     report.run("host tests", &mut host);
 
     // Optimised, since they also measure; and with the object of this build, or they refuse to run.
     let mut end_to_end = cmd::cargo();
-    end_to_end.args(["test", "--release", "--package=vpce-tests"]).envs(built.env());
+    end_to_end.args(["test", "--no-fail-fast", "--release", "--package=vpce-tests"]).envs(built.env());
     if long {
         end_to_end.env("VPCE_LONG", "1");
     }
