@@ -172,7 +172,11 @@ mod tests {
         let value = Atomic32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| (0..100_000).for_each(|_| { value.add(1); }));
+                scope.spawn(|| {
+                    (0..100_000).for_each(|_| {
+                        value.add(1);
+                    })
+                });
             }
         });
         assert_eq!(value.load(), 200_000);

@@ -4,7 +4,9 @@
 
 use crate::{
     atomic::Atomic32,
-    layout::{Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings, Stats, Transit},
+    layout::{
+        Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings, Stats, Transit,
+    },
     wire::Header,
 };
 

@@ -43,6 +43,9 @@ pub struct HostPlane {
 
 impl HostPlane {
     /// Adds an endpoint, with all records of its block free and its transit address known.
+    ///
+    /// # Panics
+    /// Without `settings`.
     pub fn open_block(&mut self, endpoint: Endpoint) {
         let number = u32::try_from(self.endpoints.len()).expect("few endpoints");
         let end = endpoint.first_slot + endpoint.slots;
@@ -51,7 +54,7 @@ impl HostPlane {
             self.free.push(Atomic32::default());
         }
         for slot in endpoint.first_slot..end {
-            self.free[slot as usize].store(slot);
+            self.free[slot as usize].store(slot + 1);
         }
         let admission = Admission::default();
         admission.tail.store(endpoint.slots);
@@ -77,6 +80,9 @@ impl HostPlane {
     }
 
     /// One pass of the reaper over all records.
+    ///
+    /// # Panics
+    /// Without `settings`.
     pub fn reap(&self) {
         let settings = self.settings.expect("settings come first");
         for (slot, _) in (0..).zip(&self.flows) {

@@ -160,7 +160,8 @@ pub struct Transit {
 
 /// Value of `ADMISSIONS`, by number of the endpoint: its open connections and its free records.
 ///
-/// Free records are a ring in `FREE`: the program takes at `head`, only the reaper puts at `tail`.
+/// Records that can be taken are a ring in `FREE`, the longest unused first: taken at `head`, put at
+/// `tail`. One that closed is put there at once, and still serves late segments until it is taken.
 /// A cache line of its own: two busy endpoints must not share one.
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
@@ -169,9 +170,9 @@ pub struct Admission {
     pub open: Atomic32,
     /// Most open connections at once.
     pub peak: Atomic32,
-    /// Ring position of the next free record; equal to `tail`: none.
+    /// Ring position of the next record to take; equal to `tail`: none.
     pub head: Atomic32,
-    /// Ring position after the last free record.
+    /// Ring position after the last one.
     pub tail: Atomic32,
 }
 
@@ -197,7 +198,8 @@ pub struct FlowKey {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct Flow {
-    /// Bits of [`crate::tcp`]; 0: the record is free.
+    /// Low 8 bits: [`crate::tcp`]'s, 0 for a free record. High 24 bits: how often the record was
+    /// used, so that nobody takes its next flow for the last one.
     pub state: Atomic32,
     /// Jiffies of the last packet.
     pub touched: Atomic32,
@@ -235,8 +237,8 @@ pub struct Ends {
     pub generation: u32,
     /// The client's MAC, or its router's.
     pub client_mac: Mac,
-    /// How often the record was used, modulo the ports that it can have.
-    pub rotation: u16,
+    /// Always 0.
+    pub reserved: u16,
     /// IP header, forward.
     pub forward_ip: Delta,
     /// TCP header, forward.
@@ -283,8 +285,9 @@ pub struct Totals {
     pub dropped: [Counter; REASONS],
 }
 
-// SAFETY: `ends` is written only while its writer alone can reach the record: before the key is
-// published, or in state BUSY. Everything else is atomic.
+// SAFETY: `ends` is written only by whoever took the record, while its state says BUSY. A reader
+// that was overtaken by that sees another state afterwards and drops its packet.
+// Everything else is atomic.
 unsafe impl Sync for Flow {}
 
 impl Flow {
@@ -299,7 +302,7 @@ impl Flow {
     /// Writes the constant part.
     ///
     /// # Safety
-    /// The caller alone can reach the record: it took it from the free ring, or set it BUSY.
+    /// The caller took the record, and its state says BUSY.
     #[inline(always)]
     pub unsafe fn set_ends(&self, ends: Ends) {
         // SAFETY: the caller's promise.
@@ -308,7 +311,7 @@ impl Flow {
 }
 
 impl Endpoint {
-    /// Place in `FREE` of a ring position.
+    /// Place in `FREE` of a ring position. There it says the record's number + 1; 0: nothing yet.
     #[must_use]
     #[inline(always)]
     pub const fn ring(&self, position: u32) -> u32 {

@@ -18,5 +18,6 @@ pub mod layout;
 pub mod path;
 pub mod reap;
 pub mod reason;
+pub mod slots;
 pub mod tcp;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! The state of a TCP flow as bits that are only ever set.
+//! The state of a TCP flow as bits that are only ever set while the flow lives.
 //!
 //! The state is a function of the bits, so two CPUs cannot race it back. What each segment sets
 //! follows RFC 9293 §3.6 for the ends, and RFC 5961 §3 for the resets: only one whose sequence
@@ -18,10 +18,12 @@ pub const FIN_CLIENT: u32 = 1 << 3;
 pub const FIN_BACKEND: u32 = 1 << 4;
 /// Either side reset the connection.
 pub const RESET: u32 = 1 << 5;
-/// One CPU writes the record anew.
+/// One CPU writes or frees the record: no packet uses it.
 pub const BUSY: u32 = 1 << 6;
-/// The reaper took the record: no packet uses it any more.
-pub const DEAD: u32 = 1 << 7;
+/// All of these bits; above them the state counts the record's uses.
+pub const BITS: u32 = 0xff;
+/// One use of the record.
+pub const USE: u32 = 1 << 8;
 
 /// TCP flag FIN.
 pub const FIN: u8 = 0x01;
@@ -31,6 +33,9 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 /// TCP flag ACK.
 pub const ACK: u8 = 0x10;
+
+/// Tries of a compare-and-swap against other CPUs before one gives up.
+pub const TRIES: u32 = 16;
 
 /// Who sent a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,13 @@ pub struct Segment {
     pub ack: u32,
     /// Bytes of payload.
     pub payload: u32,
+}
+
+/// A flow that packets may use.
+#[must_use]
+#[inline(always)]
+pub const fn usable(state: u32) -> bool {
+    state & (OPEN | BUSY) == OPEN
 }
 
 /// No longer an open connection: it does not count towards the limit.
@@ -102,16 +114,15 @@ impl Segment {
     }
 }
 
-/// Notes a segment of a live flow; answers whether it was the one that closed the connection.
+/// Notes a segment of a flow whose state was `state`; answers whether it closed the connection.
 ///
 /// Of all CPUs exactly one is told so, and it alone gives the connection back to the limit.
 #[inline(always)]
-pub fn track(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
+pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> bool {
     let (end, ack, other_ack, fin) = match side {
         Side::Client => (&flow.client_end, &flow.client_ack, &flow.backend_ack, FIN_CLIENT),
         Side::Backend => (&flow.backend_end, &flow.backend_ack, &flow.client_ack, FIN_BACKEND),
     };
-    let state = flow.state.load();
     let bits = if segment.flags & RST != 0 {
         let refused = state & ANSWERED == 0
             && matches!(side, Side::Backend)
@@ -123,7 +134,10 @@ pub fn track(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
     } else {
         let mut bits = 0;
         if matches!(side, Side::Backend) {
-            if segment.flags & (SYN | ACK) == SYN | ACK && segment.ack == flow.client_end.load() && state & ANSWERED == 0 {
+            if segment.flags & (SYN | ACK) == SYN | ACK
+                && segment.ack == flow.client_end.load()
+                && state & ANSWERED == 0
+            {
                 flow.backend_end.store(segment.end());
                 bits |= ANSWERED;
             }
@@ -152,8 +166,16 @@ pub fn track(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
     if bits & (FIN_CLIENT | FIN_BACKEND | RESET) != 0 {
         flow.touched.store(now);
     }
-    let before = flow.state.or(bits);
-    !closed(before) && closed(before | bits)
+    let mut before = state;
+    for _ in 0..TRIES {
+        match flow.state.swap_if(before, before | bits) {
+            Ok(()) => return !closed(before) && closed(before | bits),
+            // The record was freed, or freed and used again: the segment is of a flow that is over.
+            Err(now) if now / USE != state / USE || !usable(now) => return false,
+            Err(now) => before = now,
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -161,6 +183,10 @@ mod tests {
     use super::*;
 
     const ISN: u32 = 0xffff_fff0;
+
+    fn note(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
+        track(flow, flow.state.load(), side, segment, now)
+    }
 
     fn opened() -> Flow {
         let flow = Flow::default();
@@ -175,8 +201,8 @@ mod tests {
 
     fn established() -> Flow {
         let flow = opened();
-        assert!(!track(&flow, Side::Backend, segment(SYN | ACK, 100, ISN + 1, 0), 1));
-        assert!(!track(&flow, Side::Client, segment(ACK, ISN + 1, 101, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(SYN | ACK, 100, ISN + 1, 0), 1));
+        assert!(!note(&flow, Side::Client, segment(ACK, ISN + 1, 101, 0), 1));
         assert_eq!(timer(flow.state.load()), Timer::Established);
         flow
     }
@@ -189,23 +215,23 @@ mod tests {
     #[test]
     fn two_fins_close_once() {
         let flow = established();
-        assert!(!track(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1));
-        assert!(track(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 1));
-        assert!(!track(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 1));
-        assert!(!track(&flow, Side::Client, segment(RST, ISN + 2, 0, 0), 1));
+        assert!(!note(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1));
+        assert!(note(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 1));
+        assert!(!note(&flow, Side::Client, segment(RST, ISN + 2, 0, 0), 1));
     }
 
     #[test]
     fn an_exact_reset_closes_and_an_inexact_one_changes_nothing() {
         for side in [Side::Client, Side::Backend] {
             let flow = established();
-            track(&flow, Side::Client, segment(ACK, ISN + 1, 101, 10), 2);
+            note(&flow, Side::Client, segment(ACK, ISN + 1, 101, 10), 2);
             let exact = if side == Side::Client { ISN.wrapping_add(11) } else { 101 };
             for off in [1, 2, 1000, u32::MAX - 20, 1 << 31] {
-                assert!(!track(&flow, side, segment(RST, exact.wrapping_add(off), 0, 0), 9));
+                assert!(!note(&flow, side, segment(RST, exact.wrapping_add(off), 0, 0), 9));
                 assert_eq!((flow.state.load() & RESET, flow.touched.load()), (0, 2));
             }
-            assert!(track(&flow, side, segment(RST, exact, 0, 0), 9));
+            assert!(note(&flow, side, segment(RST, exact, 0, 0), 9));
             assert!(closed(flow.state.load()));
         }
     }
@@ -213,25 +239,35 @@ mod tests {
     #[test]
     fn a_refused_connection_closes_and_a_forged_refusal_does_not() {
         let flow = opened();
-        assert!(!track(&flow, Side::Backend, segment(RST | ACK, 0, ISN, 0), 1));
-        assert!(!track(&flow, Side::Backend, segment(RST, 0, ISN + 1, 0), 1));
-        assert!(track(&flow, Side::Backend, segment(RST | ACK, 0, ISN + 1, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(RST | ACK, 0, ISN, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(RST, 0, ISN + 1, 0), 1));
+        assert!(note(&flow, Side::Backend, segment(RST | ACK, 0, ISN + 1, 0), 1));
     }
 
     #[test]
     fn a_fin_before_the_answer_counts_for_nothing() {
         let flow = opened();
-        assert!(!track(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 0, 0), 1));
-        assert!(!track(&flow, Side::Backend, segment(FIN | ACK, 0, 0, 0), 1));
+        assert!(!note(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 0, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(FIN | ACK, 0, 0, 0), 1));
         assert_eq!(timer(flow.state.load()), Timer::Opening);
+    }
+
+    #[test]
+    fn a_segment_of_a_record_that_was_used_again_changes_nothing() {
+        let flow = established();
+        let before = flow.state.load();
+        let next = ((before & !BITS) + USE) | OPEN | ANSWERED | ESTABLISHED | FIN_BACKEND;
+        flow.state.store(next);
+        assert!(!track(&flow, before, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1));
+        assert_eq!(flow.state.load(), next);
     }
 
     #[test]
     fn a_closed_flow_is_not_kept_by_late_segments() {
         let flow = established();
-        track(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 5);
-        track(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 6);
-        track(&flow, Side::Client, segment(ACK, ISN + 2, 102, 0), 700);
+        note(&flow, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 5);
+        note(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 6);
+        note(&flow, Side::Client, segment(ACK, ISN + 2, 102, 0), 700);
         assert_eq!(flow.touched.load(), 6);
     }
 }

@@ -40,8 +40,7 @@ impl Ears {
         names: impl Iterator<Item = &'n str>,
         interfaces: &BTreeMap<String, Interface>,
     ) {
-        let wanted: BTreeMap<&str, u32> =
-            names.filter_map(|name| Some((name, interfaces.get(name)?.index))).collect();
+        let wanted: BTreeMap<&str, u32> = names.filter_map(|name| Some((name, interfaces.get(name)?.index))).collect();
         self.sockets.retain(|name, ear| wanted.get(name.as_str()) == Some(&ear.index) && !ear.task.is_finished());
         for (name, index) in wanted {
             if self.sockets.contains_key(name) {

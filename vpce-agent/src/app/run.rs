@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     dataplane::{self, Dataplane, DataplaneError},
-    net::{Interfaces, NetError},
+    net::{Heard, Interfaces, NetError},
     reconcile::{Gateway, ReconcileError},
     socket::{self, Asked, SocketError},
     store::{Store, StoreError},
@@ -33,6 +33,8 @@ const REAP: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(500);
 /// Drift in the maps is looked for this often.
 const DRIFT: Duration = Duration::from_secs(5);
+/// A start waits this long for backends to answer ARP; one that is down must not hold up the others.
+const FIND: Duration = Duration::from_secs(1);
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -62,8 +64,13 @@ pub enum RunError {
     Socket(#[from] SocketError),
     #[error("signals: {0}")]
     Signals(#[from] io::Error),
-    #[error("max_flows is {now} in the running dataplane and can't become {wanted}: run `vpce-agent unload` (flows end) and start again")]
-    MaxFlows { now: u32, wanted: u32 },
+    #[error(
+        "max_flows is {now} in the running dataplane and can't become {wanted}: run `vpce-agent unload` (flows end) and start again"
+    )]
+    MaxFlows {
+        now: u32,
+        wanted: u32,
+    },
 }
 
 /// Runs until SIGTERM or SIGINT. Packets flow on after it, and by whatever it did not change
@@ -72,7 +79,8 @@ pub enum RunError {
 /// # Errors
 /// Only from the start; a running agent reports and goes on.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    LocalSet::new().run_until(Agent::start(options).await?.serve()).await
+    let agent = Box::pin(Agent::start(options)).await?;
+    LocalSet::new().run_until(Box::pin(agent.serve())).await
 }
 
 struct Agent {
@@ -81,7 +89,7 @@ struct Agent {
     max_flows: u32,
     interfaces: Interfaces,
     ears: Ears,
-    heard: mpsc::Receiver<(String, crate::net::Heard)>,
+    heard: mpsc::Receiver<(String, Heard)>,
     asks: mpsc::Receiver<Asked>,
     file: Watched,
     known: BTreeSet<String>,
@@ -117,6 +125,7 @@ impl Agent {
             ticks
         });
         self.pass().await?;
+        self.find_backends().await;
         tell(&[sd_notify::NotifyState::Ready]);
         tracing::info!(config = %self.options.config.display(), "ready");
         loop {
@@ -124,12 +133,7 @@ impl Agent {
                 _ = reap.tick() => self.reap(),
                 _ = look.tick() => self.look().await,
                 _ = drift.tick() => self.reconcile().await,
-                Some((interface, heard)) = self.heard.recv() => {
-                    if self.gateway.hear(&interface, heard.address, heard.mac, Instant::now()) {
-                        tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
-                        self.reconcile().await;
-                    }
-                }
+                Some((interface, heard)) = self.heard.recv() => self.hear(&interface, heard).await,
                 Some(ask) = self.asks.recv() => {
                     // Who asked may be gone: then nobody misses the answer.
                     let _ = ask.send(self.gateway.status().map_err(|error| error.to_string()));
@@ -142,6 +146,24 @@ impl Agent {
         tell(&[sd_notify::NotifyState::Stopping]);
         tracing::info!("stopped; packets flow on, `vpce-agent unload` takes the dataplane off");
         Ok(())
+    }
+
+    /// Waits until every backend was found, or [`FIND`] is over: ready means that packets flow.
+    async fn find_backends(&mut self) {
+        let until = tokio::time::Instant::now() + FIND;
+        while !self.gateway.all_found() {
+            match tokio::time::timeout_at(until, self.heard.recv()).await {
+                Ok(Some((interface, heard))) => self.hear(&interface, heard).await,
+                _ => break,
+            }
+        }
+    }
+
+    async fn hear(&mut self, interface: &str, heard: Heard) {
+        if self.gateway.hear(interface, heard.address, heard.mac, Instant::now()) {
+            tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
+            self.reconcile().await;
+        }
     }
 
     /// One pass of the reconciler.
@@ -189,9 +211,10 @@ impl Agent {
 
     /// Takes the file as it is now. A bad one changes nothing.
     async fn reload(&mut self) {
-        let now = sd_notify::NotifyState::monotonic_usec_now();
-        tell(&[sd_notify::NotifyState::Reloading]);
-        now.into_iter().for_each(|now| tell(&[now]));
+        match sd_notify::NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[sd_notify::NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!("can't tell the service manager of the reload: {error}"),
+        }
         // Seen: what is read now need not be read again.
         self.file.changed();
         match self.change().await {
@@ -211,7 +234,9 @@ impl Agent {
         }
         self.gateway.change(desired)?;
         self.known = present;
-        self.pass().await
+        self.pass().await?;
+        self.find_backends().await;
+        Ok(())
     }
 }
 

@@ -22,7 +22,10 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
         ("Tags", if tags.is_empty() { "-".to_owned() } else { tags.join(", ") }),
         (
             "Connections",
-            format!("{} of {} open, peak {}, refused {}", connections.open, connections.limit, connections.peak, endpoint.refused),
+            format!(
+                "{} of {} open, peak {}, refused {}",
+                connections.open, connections.limit, connections.peak, endpoint.refused
+            ),
         ),
         ("Forward", format!("{} packets, {} bytes", endpoint.forward.packets, endpoint.forward.bytes)),
         ("Reply", format!("{} packets, {} bytes", endpoint.reply.packets, endpoint.reply.bytes)),

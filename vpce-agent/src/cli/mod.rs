@@ -101,7 +101,8 @@ pub async fn run(arguments: &Arguments) -> Result<String, CliError> {
         Command::Get { kind } => Ok(list::table(*kind, &status)),
         Command::Describe { what: Described::Endpoint { name } } => {
             let endpoint = status.endpoints.iter().find(|endpoint| endpoint.name == *name);
-            let endpoint = endpoint.ok_or_else(|| CliError::NoEndpoint { name: name.clone(), known: known(&status) })?;
+            let endpoint =
+                endpoint.ok_or_else(|| CliError::NoEndpoint { name: name.clone(), known: known(&status) })?;
             if json { Ok(serde_json::to_string_pretty(endpoint)?) } else { Ok(describe::endpoint(endpoint)) }
         }
     }

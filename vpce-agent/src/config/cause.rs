@@ -22,81 +22,35 @@ pub enum Cause {
 
     // Keys and values of any section.
     #[error("unknown key {key:?}; known are {}", list(.known))]
-    UnknownKey {
-        key: String,
-        known: Vec<&'static str>,
-    },
+    UnknownKey { key: String, known: Vec<&'static str> },
     #[error("{key} is missing; add {example}")]
-    Missing {
-        key: &'static str,
-        example: &'static str,
-    },
+    Missing { key: &'static str, example: &'static str },
     #[error("{key} wants {expected} here, not {found}; write {example}")]
-    WrongType {
-        key: String,
-        expected: &'static str,
-        found: &'static str,
-        example: &'static str,
-    },
+    WrongType { key: String, expected: &'static str, found: &'static str, example: &'static str },
     #[error("{key} = {value} is out of range; choose one of {least}-{most}")]
-    OutOfRange {
-        key: String,
-        value: String,
-        least: u32,
-        most: u32,
-    },
+    OutOfRange { key: String, value: String, least: u32, most: u32 },
     #[error("{key} = {word:?} is not known; choose one of {}", list(.allowed))]
-    UnknownWord {
-        key: String,
-        word: String,
-        allowed: Vec<&'static str>,
-    },
+    UnknownWord { key: String, word: String, allowed: Vec<&'static str> },
     #[error("{key} = {word:?} is not built yet; choose one of {}", list(.allowed))]
-    PlannedWord {
-        key: String,
-        word: String,
-        allowed: Vec<&'static str>,
-    },
+    PlannedWord { key: String, word: String, allowed: Vec<&'static str> },
     #[error("{what} is not built yet; {instead}")]
     Planned { what: String, instead: &'static str },
     #[error("{key} {value:?} is not allowed; use {rule}")]
-    NotAllowed {
-        key: String,
-        value: String,
-        rule: &'static str,
-    },
+    NotAllowed { key: String, value: String, rule: &'static str },
     #[error("{key} is empty; write {example}")]
     Empty { key: String, example: &'static str },
     #[error("{key} has {count} entries; at most {most} are allowed")]
-    TooMany {
-        key: String,
-        count: usize,
-        most: usize,
-    },
+    TooMany { key: String, count: usize, most: usize },
     #[error("{key} {value} is taken by line {line}; choose another")]
-    Duplicate {
-        key: String,
-        value: String,
-        line: usize,
-    },
+    Duplicate { key: String, value: String, line: usize },
     #[error("there is no {key} {name:?}; known are {}", list(.known))]
-    UnknownName {
-        key: String,
-        name: String,
-        known: Vec<String>,
-    },
+    UnknownName { key: String, name: String, known: Vec<String> },
 
     // Addresses and networks.
     #[error("{key} {text:?} is not an IPv4 address of one host; write one such as 10.0.0.5")]
     NotAnAddress { key: String, text: String },
-    #[error(
-        "{key} {text:?} is not an IPv4 address with a prefix length; write one such as {example}"
-    )]
-    NotANetwork {
-        key: String,
-        text: String,
-        example: &'static str,
-    },
+    #[error("{key} {text:?} is not an IPv4 address with a prefix length; write one such as {example}")]
+    NotANetwork { key: String, text: String, example: &'static str },
     #[error("{net} has bits set behind its prefix; write {}", .net.trunc())]
     HostBits { net: Ipv4Net },
     #[error("transit {transit} is not of a usable size; choose a prefix length of 17-24")]
@@ -104,39 +58,23 @@ pub enum Cause {
     #[error("{net} overlaps the transit range {transit}; choose a network apart from it")]
     OverlapsTransit { net: Ipv4Net, transit: Ipv4Net },
     #[error("{net} overlaps subnet {other} of line {line}; keep the subnets of a VPC apart")]
-    SubnetsOverlap {
-        net: Ipv4Net,
-        other: Ipv4Net,
-        line: usize,
-    },
+    SubnetsOverlap { net: Ipv4Net, other: Ipv4Net, line: usize },
     #[error("address {address} is the network or broadcast address of {net}; choose one of {}", Hosts(*.net))]
     NotAHost { address: Ipv4Addr, net: Ipv4Net },
     #[error("address {address} is held by {by}; choose another")]
     Held { address: Ipv4Addr, by: Holder },
     #[error("address {address} is not in subnet {subnet:?} ({net}); choose one of {}", Hosts(*.net))]
-    NotInSubnet {
-        address: Ipv4Addr,
-        subnet: String,
-        net: Ipv4Net,
-    },
+    NotInSubnet { address: Ipv4Addr, subnet: String, net: Ipv4Net },
     #[error("next_hop {address} is not on the link of {net}; choose one of {}", Hosts(*.net))]
     NextHopOffLink { address: Ipv4Addr, net: Ipv4Net },
-    #[error(
-        "address {address} is in the transit range {transit}; choose one of a subnet of the VPC"
-    )]
+    #[error("address {address} is in the transit range {transit}; choose one of a subnet of the VPC")]
     BackendInTransit { address: Ipv4Addr, transit: Ipv4Net },
-    #[error(
-        "address {address} is in no subnet of vpc {vpc:?}; choose one that is, or set the next_hop of the VPC"
-    )]
+    #[error("address {address} is in no subnet of vpc {vpc:?}; choose one that is, or set the next_hop of the VPC")]
     BackendOffSubnets { address: Ipv4Addr, vpc: String },
 
     // Rules between sections.
     #[error("service {service:?} does not admit {consumer}; add {permission:?} to its permissions")]
-    NotPermitted {
-        service: String,
-        consumer: String,
-        permission: String,
-    },
+    NotPermitted { service: String, consumer: String, permission: String },
     #[error("the endpoints' max_connections take {needed} flow records, more than max_flows = {max_flows}; {}", room(*.needed))]
     NoRoom { needed: u64, max_flows: u32 },
 }
@@ -186,11 +124,7 @@ impl fmt::Display for Holder {
 fn list(words: &[impl fmt::Debug]) -> String {
     match words {
         [] => "none".to_owned(),
-        words => words
-            .iter()
-            .map(|word| format!("{word:?}"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        words => words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -60,17 +60,13 @@ pub(super) fn read<'d>(
             let address = in_subnet(value, subnet)?;
             let place = (vpc?.0, address);
             if let Some(holder) = holders.get(&place) {
-                return value.fail(Cause::Held {
-                    address,
-                    by: holder.clone(),
-                });
+                return value.fail(Cause::Held { address, by: holder.clone() });
             }
             holders.insert(place, Holder::Endpoint { line: value.line() });
             Ok(address)
         });
-        let max_connections = table.or("max_connections", DEFAULT_CONNECTIONS, |value| {
-            value.integer(1..=MAX_CONNECTIONS)
-        });
+        let max_connections =
+            table.or("max_connections", DEFAULT_CONNECTIONS, |value| value.integer(1..=MAX_CONNECTIONS));
         needed += max_connections.map_or(0, |connections| u64::from(slots(connections)));
         let tags = tags::read(table);
         table.or("dns", (), Value::off)?;
@@ -111,45 +107,22 @@ fn in_subnet(value: Value<'_>, subnet: Read<(&str, &Ipv4Net)>) -> Read<Ipv4Addr>
     let address = net::address(value)?;
     let (name, &net) = subnet?;
     if !net.contains(&address) {
-        return value.fail(Cause::NotInSubnet {
-            address,
-            subnet: name.to_owned(),
-            net,
-        });
+        return value.fail(Cause::NotInSubnet { address, subnet: name.to_owned(), net });
     }
     check_host(value, net, address)?;
     Ok(address)
 }
 
 /// Reports an endpoint whose tenant the service doesn't admit (guide §2.3.3).
-fn permitted(
-    value: Value<'_>,
-    name: &str,
-    service: &service::Draft<'_>,
-    vpc: &vpc::Draft<'_>,
-) -> Read<()> {
+fn permitted(value: Value<'_>, name: &str, service: &service::Draft<'_>, vpc: &vpc::Draft<'_>) -> Read<()> {
     let (consumer, owner) = (vpc.domain?, service.vpc?.1.domain?);
     let permissions = service.permissions.as_ref().map_err(|reported| *reported)?;
-    if consumer == owner
-        || permissions
-            .iter()
-            .any(|permission| permission.admits(consumer))
-    {
+    if consumer == owner || permissions.iter().any(|permission| permission.admits(consumer)) {
         return Ok(());
     }
     let (consumer, permission) = match consumer {
-        Some(domain) => (
-            format!("domain {domain:?}"),
-            format!("iam:domain::{domain}"),
-        ),
-        None => (
-            "the operator (a VPC without domain)".to_owned(),
-            "*".to_owned(),
-        ),
+        Some(domain) => (format!("domain {domain:?}"), format!("iam:domain::{domain}")),
+        None => ("the operator (a VPC without domain)".to_owned(), "*".to_owned()),
     };
-    value.fail(Cause::NotPermitted {
-        service: name.to_owned(),
-        consumer,
-        permission,
-    })
+    value.fail(Cause::NotPermitted { service: name.to_owned(), consumer, permission })
 }

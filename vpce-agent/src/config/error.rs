@@ -56,10 +56,7 @@ impl fmt::Display for Place {
         match self {
             Self::File => Ok(()),
             Self::Section { header, name: None } => write!(f, "{header}: "),
-            Self::Section {
-                header,
-                name: Some(name),
-            } => write!(f, "{header} {name:?}: "),
+            Self::Section { header, name: Some(name) } => write!(f, "{header} {name:?}: "),
         }
     }
 }

@@ -34,18 +34,11 @@ const TIMER_KEYS: Keys = Keys {
     planned: &[],
 };
 
-const MODES: &[(&str, Option<Mode>)] = &[
-    ("auto", Some(Mode::Auto)),
-    ("xdp", Some(Mode::Xdp)),
-    ("generic", Some(Mode::Generic)),
-    ("tc", None),
-];
+const MODES: &[(&str, Option<Mode>)] =
+    &[("auto", Some(Mode::Auto)), ("xdp", Some(Mode::Xdp)), ("generic", Some(Mode::Generic)), ("tc", None)];
 
-const REFUSALS: &[(&str, Option<Refuse>)] = &[
-    ("reset", Some(Refuse::Reset)),
-    ("drop", Some(Refuse::Drop)),
-    ("icmp", None),
-];
+const REFUSALS: &[(&str, Option<Refuse>)] =
+    &[("reset", Some(Refuse::Reset)), ("drop", Some(Refuse::Drop)), ("icmp", None)];
 
 /// Guide §2.2.2.
 const DEFAULT_TRANSIT: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 19, 128, 0), 17);
@@ -55,11 +48,8 @@ const DEFAULT_FLOWS: u32 = 1 << 20;
 pub(super) const MAX_FLOWS: u32 = 1 << 24;
 
 /// RFC 5382 REQ-5.
-const DEFAULT_TIMERS: Timers = Timers {
-    opening: Duration::from_mins(4),
-    established: Duration::from_mins(124),
-    closing: Duration::from_mins(4),
-};
+const DEFAULT_TIMERS: Timers =
+    Timers { opening: Duration::from_mins(4), established: Duration::from_mins(124), closing: Duration::from_mins(4) };
 
 /// The section as far as it could be read.
 #[derive(Debug, Clone, Copy)]
@@ -81,39 +71,25 @@ pub(super) fn read(root: Table<'_>) -> Read<Draft<'_>> {
         transit: table.or("transit", DEFAULT_TRANSIT, transit),
         mode: table.or("mode", Mode::Auto, |value| value.word(MODES)),
         refuse: table.or("refuse", Refuse::Reset, |value| value.word(REFUSALS)),
-        max_flows: table.or("max_flows", DEFAULT_FLOWS, |value| {
-            value.integer(4096..=MAX_FLOWS)
-        }),
+        max_flows: table.or("max_flows", DEFAULT_FLOWS, |value| value.integer(4096..=MAX_FLOWS)),
         timers: table.or("timers", DEFAULT_TIMERS, timers),
     })
 }
 
 fn transit(value: Value<'_>) -> Read<Ipv4Net> {
     let transit = net::network(value)?;
-    if (17..=24).contains(&transit.prefix_len()) {
-        Ok(transit)
-    } else {
-        value.fail(Cause::TransitSize { transit })
-    }
+    if (17..=24).contains(&transit.prefix_len()) { Ok(transit) } else { value.fail(Cause::TransitSize { transit }) }
 }
 
 fn timers(value: Value<'_>) -> Read<Timers> {
     let table = value.section("[gateway.timers]", TIMER_KEYS)?;
     let timer = |key, default| {
-        table.or(key, default, |value| {
-            value
-                .integer(1..=86_400)
-                .map(|secs| Duration::from_secs(secs.into()))
-        })
+        table.or(key, default, |value| value.integer(1..=86_400).map(|secs| Duration::from_secs(secs.into())))
     };
     let opening = timer("opening_secs", DEFAULT_TIMERS.opening);
     let established = timer("established_secs", DEFAULT_TIMERS.established);
     let closing = timer("closing_secs", DEFAULT_TIMERS.closing);
-    Ok(Timers {
-        opening: opening?,
-        established: established?,
-        closing: closing?,
-    })
+    Ok(Timers { opening: opening?, established: established?, closing: closing? })
 }
 
 impl Draft<'_> {

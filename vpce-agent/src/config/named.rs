@@ -20,10 +20,7 @@ struct Entry<T> {
 
 impl<'d, T> Named<'d, T> {
     pub(super) fn new() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            names: Ok(()),
-        }
+        Self { entries: BTreeMap::new(), names: Ok(()) }
     }
 
     /// Reads a list of tables that have a `name`.
@@ -39,21 +36,14 @@ impl<'d, T> Named<'d, T> {
             Vec::new()
         });
         for entry in list {
-            if let Err(reported) =
-                open(entry).and_then(|table| named.read_entry(table, rule, &mut item))
-            {
+            if let Err(reported) = open(entry).and_then(|table| named.read_entry(table, rule, &mut item)) {
                 named.names = Err(reported);
             }
         }
         named
     }
 
-    fn read_entry(
-        &mut self,
-        table: Table<'d>,
-        rule: Rule,
-        item: &mut impl FnMut(Table<'d>) -> Read<T>,
-    ) -> Read<()> {
+    fn read_entry(&mut self, table: Table<'d>, rule: Rule, item: &mut impl FnMut(Table<'d>) -> Read<T>) -> Read<()> {
         let name = table.required("name", |value| {
             let name = value.text()?;
             // A name against the rule is still the one that references mean.
@@ -70,10 +60,7 @@ impl<'d, T> Named<'d, T> {
     pub(super) fn insert(&mut self, value: Value<'d>, name: &'d str, item: Read<T>) {
         match self.entries.entry(name) {
             btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(Entry {
-                    line: value.line(),
-                    item,
-                });
+                vacant.insert(Entry { line: value.line(), item });
             }
             btree_map::Entry::Occupied(mut first) => {
                 let first = first.get_mut();
@@ -90,11 +77,7 @@ impl<'d, T> Named<'d, T> {
     pub(super) fn find(&self, value: Value<'d>) -> Read<(&'d str, &T)> {
         let name = value.text()?;
         if let Some(entry) = self.entries.get(name) {
-            return entry
-                .item
-                .as_ref()
-                .map(|item| (name, item))
-                .map_err(|reported| *reported);
+            return entry.item.as_ref().map(|item| (name, item)).map_err(|reported| *reported);
         }
         self.names?;
         value.fail(Cause::UnknownName {
@@ -106,28 +89,18 @@ impl<'d, T> Named<'d, T> {
 
     /// The entries that could be read.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'d str, &T)> {
-        self.entries
-            .iter()
-            .filter_map(|(name, entry)| Some((*name, entry.item.as_ref().ok()?)))
+        self.entries.iter().filter_map(|(name, entry)| Some((*name, entry.item.as_ref().ok()?)))
     }
 
     /// Err if there are entries that couldn't be read.
     pub(super) fn whole(&self) -> Read<()> {
         self.names?;
-        self.entries.values().try_for_each(|entry| {
-            entry
-                .item
-                .as_ref()
-                .map(|_| ())
-                .map_err(|reported| *reported)
-        })
+        self.entries.values().try_for_each(|entry| entry.item.as_ref().map(|_| ()).map_err(|reported| *reported))
     }
 
     /// The entries as the model has them.
     pub(super) fn build<U>(&self, build: impl Fn(&T) -> Read<U>) -> Read<BTreeMap<String, U>> {
         self.whole()?;
-        self.iter()
-            .map(|(name, item)| Ok((name.to_owned(), build(item)?)))
-            .collect()
+        self.iter().map(|(name, item)| Ok((name.to_owned(), build(item)?))).collect()
     }
 }

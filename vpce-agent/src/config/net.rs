@@ -11,10 +11,7 @@ pub(super) fn address(value: Value<'_>) -> Read<Ipv4Addr> {
     let text = value.text()?;
     match text.parse() {
         Ok(address) if is_unicast(address) => Ok(address),
-        _ => value.fail(Cause::NotAnAddress {
-            key: value.key.to_owned(),
-            text: text.to_owned(),
-        }),
+        _ => value.fail(Cause::NotAnAddress { key: value.key.to_owned(), text: text.to_owned() }),
     }
 }
 
@@ -26,11 +23,7 @@ pub(super) fn interface_address(value: Value<'_>) -> Read<Ipv4Net> {
 /// A network: nothing behind its prefix.
 pub(super) fn network(value: Value<'_>) -> Read<Ipv4Net> {
     let net = prefixed(value, "10.0.0.0/24")?;
-    if net.addr() == net.network() {
-        Ok(net)
-    } else {
-        value.fail(Cause::HostBits { net })
-    }
+    if net.addr() == net.network() { Ok(net) } else { value.fail(Cause::HostBits { net }) }
 }
 
 fn prefixed(value: Value<'_>, example: &'static str) -> Read<Ipv4Net> {
@@ -38,11 +31,7 @@ fn prefixed(value: Value<'_>, example: &'static str) -> Read<Ipv4Net> {
     match text.parse::<Ipv4Net>() {
         // Written otherwise it may mean another one elsewhere: 010.0.0.0 is 8.0.0.0 to many tools.
         Ok(net) if is_unicast(net.addr()) && net.to_string() == text => Ok(net),
-        _ => value.fail(Cause::NotANetwork {
-            key: value.key.to_owned(),
-            text: text.to_owned(),
-            example,
-        }),
+        _ => value.fail(Cause::NotANetwork { key: value.key.to_owned(), text: text.to_owned(), example }),
     }
 }
 

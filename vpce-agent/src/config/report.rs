@@ -74,12 +74,7 @@ impl<'t> Report<'t> {
 
     fn push(&self, offset: usize, place: Place, cause: Cause) {
         let (line, column) = self.position(offset);
-        self.errors.borrow_mut().push(ConfigError {
-            line,
-            column,
-            place,
-            cause,
-        });
+        self.errors.borrow_mut().push(ConfigError { line, column, place, cause });
     }
 }
 
@@ -93,18 +88,12 @@ pub(super) struct Scope<'d> {
 impl<'d> Scope<'d> {
     /// Outside every section.
     pub(super) fn file(report: &'d Report<'d>) -> Self {
-        Self {
-            report,
-            section: None,
-        }
+        Self { report, section: None }
     }
 
     /// A section of the same file, with its name if it has one.
     pub(super) fn section(self, header: &'static str, name: Option<&'d str>) -> Self {
-        Self {
-            section: Some((header, name)),
-            ..self
-        }
+        Self { section: Some((header, name)), ..self }
     }
 
     /// Adds an error at a byte of the text.
@@ -112,10 +101,7 @@ impl<'d> Scope<'d> {
         if !self.report.follows(offset, &cause) {
             let place = self
                 .section
-                .map_or(Place::File, |(header, name)| Place::Section {
-                    header,
-                    name: name.map(str::to_owned),
-                });
+                .map_or(Place::File, |(header, name)| Place::Section { header, name: name.map(str::to_owned) });
             self.report.push(offset, place, cause);
         }
         Reported(())

@@ -14,27 +14,14 @@ impl Rule {
     }
 }
 
-pub(super) const REGION: Rule = Rule {
-    says: "a-z 0-9 -",
-    holds: |text| {
-        made_of(
-            text,
-            usize::MAX,
-            |c| matches!(c, 'a'..='z' | '0'..='9' | '-'),
-        )
-    },
-};
+pub(super) const REGION: Rule =
+    Rule { says: "a-z 0-9 -", holds: |text| made_of(text, usize::MAX, |c| matches!(c, 'a'..='z' | '0'..='9' | '-')) };
 
-pub(super) const NAME: Rule = Rule {
-    says: "1 to 32 of A-Z a-z 0-9 _ -",
-    holds: |text| made_of(text, 32, is_of_name),
-};
+pub(super) const NAME: Rule = Rule { says: "1 to 32 of A-Z a-z 0-9 _ -", holds: |text| made_of(text, 32, is_of_name) };
 
 /// Shorter than other names: it is part of the name that consumers type, `<region>.<name>.<id>`.
-pub(super) const SERVICE_NAME: Rule = Rule {
-    says: "1 to 16 of A-Z a-z 0-9 _ -",
-    holds: |text| made_of(text, 16, is_of_name),
-};
+pub(super) const SERVICE_NAME: Rule =
+    Rule { says: "1 to 16 of A-Z a-z 0-9 _ -", holds: |text| made_of(text, 16, is_of_name) };
 
 pub(super) const DOMAIN: Rule = Rule {
     says: "1 to 64 of A-Z a-z 0-9 -",
@@ -44,11 +31,7 @@ pub(super) const DOMAIN: Rule = Rule {
 /// Linux's `dev_valid_name`, and no bytes that a terminal can't show.
 pub(super) const INTERFACE: Rule = Rule {
     says: "1 to 15 visible ASCII characters without / and :, but not . or ..",
-    holds: |text| {
-        made_of(text, 15, |c| c.is_ascii_graphic() && c != '/' && c != ':')
-            && text != "."
-            && text != ".."
-    },
+    holds: |text| made_of(text, 15, |c| c.is_ascii_graphic() && c != '/' && c != ':') && text != "." && text != "..",
 };
 
 /// Guide §2.2.2.

@@ -22,35 +22,20 @@ const KEYS: Keys = Keys {
         ("name", r#"name = "web""#),
         ("vpc", r#"vpc = "blue""#),
         ("type", r#"type = "interface""#),
-        (
-            "backend",
-            r#"backend = { kind = "vm", address = "10.0.0.5" }"#,
-        ),
+        ("backend", r#"backend = { kind = "vm", address = "10.0.0.5" }"#),
         ("ports", "ports = [{ client = 80, server = 8080 }]"),
         ("approval", "approval = false"),
-        (
-            "permissions",
-            r#"permissions = ["iam:domain::1564ec50ef2a47c791ea5536353ed4b9"]"#,
-        ),
+        ("permissions", r#"permissions = ["iam:domain::1564ec50ef2a47c791ea5536353ed4b9"]"#),
         ("tags", r#"tags = { env = "demo" }"#),
     ],
     planned: &[("prefixes", "leave it out")],
 };
 
-const BACKEND_KEYS: Keys = Keys {
-    known: &[
-        ("kind", r#"kind = "vm""#),
-        ("address", r#"address = "10.0.0.5""#),
-    ],
-    planned: &[],
-};
+const BACKEND_KEYS: Keys =
+    Keys { known: &[("kind", r#"kind = "vm""#), ("address", r#"address = "10.0.0.5""#)], planned: &[] };
 
 const PORT_KEYS: Keys = Keys {
-    known: &[
-        ("client", "client = 80"),
-        ("server", "server = 8080"),
-        ("protocol", r#"protocol = "tcp""#),
-    ],
+    known: &[("client", "client = 80"), ("server", "server = 8080"), ("protocol", r#"protocol = "tcp""#)],
     planned: &[],
 };
 
@@ -58,11 +43,8 @@ const TYPES: &[(&str, Option<()>)] = &[("interface", Some(())), ("gateway", None
 
 const PROTOCOLS: &[(&str, Option<()>)] = &[("tcp", Some(())), ("udp", None)];
 
-const KINDS: &[(&str, Option<BackendKind>)] = &[
-    ("vm", Some(BackendKind::Vm)),
-    ("lb", Some(BackendKind::Lb)),
-    ("bms", Some(BackendKind::Bms)),
-];
+const KINDS: &[(&str, Option<BackendKind>)] =
+    &[("vm", Some(BackendKind::Vm)), ("lb", Some(BackendKind::Lb)), ("bms", Some(BackendKind::Bms))];
 
 /// Guide §2.2.2.
 const MAX_PORTS: usize = 50;
@@ -82,47 +64,22 @@ pub(super) struct Draft<'d> {
     built: Read<()>,
 }
 
-pub(super) fn read<'d>(
-    root: Table<'d>,
-    vpcs: &'d Vpcs<'d>,
-    transit: Read<Ipv4Net>,
-) -> Services<'d> {
+pub(super) fn read<'d>(root: Table<'d>, vpcs: &'d Vpcs<'d>, transit: Read<Ipv4Net>) -> Services<'d> {
     let open = |entry: Value<'d>| entry.section("[[service]]", KEYS);
-    Named::read(
-        root.sections("service"),
-        open,
-        rule::SERVICE_NAME,
-        |table| {
-            let vpc = table.required("vpc", |value| vpcs.find(value));
-            // A service of type gateway has neither.
-            let interface = table
-                .built
-                .and(table.or("type", (), |value| value.word(TYPES)));
-            let backend =
-                table.required_if(interface, "backend", |value| backend(value, vpc, transit));
-            let ports = table.required_if(interface, "ports", ports);
-            let permissions = table.or("permissions", Vec::new(), |value| {
-                each(value.items(0..=usize::MAX)?, permission)
-            });
-            let tags = tags::read(table);
-            let built = table.or("approval", (), Value::off).and(interface);
-            Ok(Draft {
-                vpc,
-                backend,
-                ports,
-                permissions,
-                tags,
-                built,
-            })
-        },
-    )
+    Named::read(root.sections("service"), open, rule::SERVICE_NAME, |table| {
+        let vpc = table.required("vpc", |value| vpcs.find(value));
+        // A service of type gateway has neither.
+        let interface = table.built.and(table.or("type", (), |value| value.word(TYPES)));
+        let backend = table.required_if(interface, "backend", |value| backend(value, vpc, transit));
+        let ports = table.required_if(interface, "ports", ports);
+        let permissions = table.or("permissions", Vec::new(), |value| each(value.items(0..=usize::MAX)?, permission));
+        let tags = tags::read(table);
+        let built = table.or("approval", (), Value::off).and(interface);
+        Ok(Draft { vpc, backend, ports, permissions, tags, built })
+    })
 }
 
-fn backend<'d>(
-    value: Value<'d>,
-    vpc: Read<(&'d str, &'d vpc::Draft<'d>)>,
-    transit: Read<Ipv4Net>,
-) -> Read<Backend> {
+fn backend<'d>(value: Value<'d>, vpc: Read<(&'d str, &'d vpc::Draft<'d>)>, transit: Read<Ipv4Net>) -> Read<Backend> {
     let table = value.table(BACKEND_KEYS)?;
     let kind = table.or("kind", BackendKind::Vm, |value| value.word(KINDS));
     let address = table.required("address", |value| {
@@ -134,27 +91,18 @@ fn backend<'d>(
         }
         let (name, vpc) = vpc?;
         if vpc.address.is_ok_and(|own| own.addr() == address) {
-            return value.fail(Cause::Held {
-                address,
-                by: Holder::Gateway,
-            });
+            return value.fail(Cause::Held { address, by: Holder::Gateway });
         }
         match vpc.subnet_of(address)? {
             Some(net) => check_host(value, net, address)?,
             None if vpc.next_hop?.is_some() => (),
             None => {
-                return value.fail(Cause::BackendOffSubnets {
-                    address,
-                    vpc: name.to_owned(),
-                });
+                return value.fail(Cause::BackendOffSubnets { address, vpc: name.to_owned() });
             }
         }
         Ok(address)
     });
-    Ok(Backend {
-        kind: kind?,
-        address: address?,
-    })
+    Ok(Backend { kind: kind?, address: address? })
 }
 
 /// The ports; pairs of server port and protocol are unique too (guide §2.2.2).
@@ -169,20 +117,12 @@ fn ports(value: Value<'_>) -> Read<BTreeMap<Port, Port>> {
     })
 }
 
-fn unique_port(
-    value: Value<'_>,
-    protocol: Read<()>,
-    lines: &mut BTreeMap<Port, usize>,
-) -> Read<Port> {
+fn unique_port(value: Value<'_>, protocol: Read<()>, lines: &mut BTreeMap<Port, usize>) -> Read<Port> {
     let port = value.port()?;
     protocol?;
     match lines.insert(port, value.line()) {
         None => Ok(port),
-        Some(line) => value.fail(Cause::Duplicate {
-            key: value.key.to_owned(),
-            value: port.to_string(),
-            line,
-        }),
+        Some(line) => value.fail(Cause::Duplicate { key: value.key.to_owned(), value: port.to_string(), line }),
     }
 }
 

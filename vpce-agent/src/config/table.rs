@@ -30,21 +30,12 @@ pub(super) struct Table<'d> {
 
 impl<'d> Table<'d> {
     /// The whole document.
-    pub(super) fn root(
-        document: &'d Spanned<DeTable<'d>>,
-        keys: Keys,
-        report: &'d Report<'d>,
-    ) -> Self {
+    pub(super) fn root(document: &'d Spanned<DeTable<'d>>, keys: Keys, report: &'d Report<'d>) -> Self {
         Self::open(document.get_ref(), 0, keys, Scope::file(report))
     }
 
     /// A table at a byte of the text. Reports at once every key that it may not have.
-    pub(super) fn open(
-        entries: &'d DeTable<'d>,
-        offset: usize,
-        keys: Keys,
-        scope: Scope<'d>,
-    ) -> Self {
+    pub(super) fn open(entries: &'d DeTable<'d>, offset: usize, keys: Keys, scope: Scope<'d>) -> Self {
         let mut built = Ok(());
         for key in entries.keys() {
             let (offset, key) = (key.span().start, key.get_ref());
@@ -53,56 +44,26 @@ impl<'d> Table<'d> {
                 built = Err(scope.add(offset, Cause::Planned { what, instead }));
             } else if keys.known.iter().all(|(known, _)| known != key) {
                 let known = keys.known.iter().map(|(known, _)| *known).collect();
-                scope.add(
-                    offset,
-                    Cause::UnknownKey {
-                        key: key.to_string(),
-                        known,
-                    },
-                );
+                scope.add(offset, Cause::UnknownKey { key: key.to_string(), known });
             }
         }
-        Self {
-            entries,
-            offset,
-            keys,
-            scope,
-            built,
-        }
+        Self { entries, offset, keys, scope, built }
     }
 
     /// A value that may be left out.
-    pub(super) fn optional<T>(
-        self,
-        key: &'static str,
-        read: impl FnOnce(Value<'d>) -> Read<T>,
-    ) -> Read<Option<T>> {
+    pub(super) fn optional<T>(self, key: &'static str, read: impl FnOnce(Value<'d>) -> Read<T>) -> Read<Option<T>> {
         let (example, scope) = (self.example(key), self.scope);
-        let value = self.entries.get(key).map(|node| Value {
-            key,
-            example,
-            node,
-            scope,
-        });
+        let value = self.entries.get(key).map(|node| Value { key, example, node, scope });
         value.map(read).transpose()
     }
 
     /// A value that has a default.
-    pub(super) fn or<T>(
-        self,
-        key: &'static str,
-        default: T,
-        read: impl FnOnce(Value<'d>) -> Read<T>,
-    ) -> Read<T> {
+    pub(super) fn or<T>(self, key: &'static str, default: T, read: impl FnOnce(Value<'d>) -> Read<T>) -> Read<T> {
         Ok(self.optional(key, read)?.unwrap_or(default))
     }
 
     /// A value that must be there.
-    pub(super) fn required<T>(
-        self,
-        key: &'static str,
-        read: impl FnOnce(Value<'d>) -> Read<T>,
-    ) -> Read<T> {
+    pub(super) fn required<T>(self, key: &'static str, read: impl FnOnce(Value<'d>) -> Read<T>) -> Read<T> {
         self.required_if(Ok(()), key, read)
     }
 
@@ -117,10 +78,7 @@ impl<'d> Table<'d> {
             return Ok(value);
         }
         needed?;
-        self.fail(Cause::Missing {
-            key,
-            example: self.example(key),
-        })
+        self.fail(Cause::Missing { key, example: self.example(key) })
     }
 
     /// All sections of one kind, `[[key]]`.
@@ -135,10 +93,7 @@ impl<'d> Table<'d> {
 
     fn example(self, key: &'static str) -> &'static str {
         let known = self.keys.known.iter().find(|(known, _)| *known == key);
-        debug_assert!(
-            known.is_some(),
-            "{key} is read, but not in the table's list of keys"
-        );
+        debug_assert!(known.is_some(), "{key} is read, but not in the table's list of keys");
         known.map_or(key, |(_, example)| example)
     }
 }

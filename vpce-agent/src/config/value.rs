@@ -48,11 +48,7 @@ impl<'d> Value<'d> {
             return Ok(text);
         }
         let (key, value) = (self.key.to_owned(), text.to_owned());
-        self.fail(Cause::NotAllowed {
-            key,
-            value,
-            rule: rule.says,
-        })
+        self.fail(Cause::NotAllowed { key, value, rule: rule.says })
     }
 
     /// One of some words; those without a meaning aren't built yet.
@@ -62,16 +58,10 @@ impl<'d> Value<'d> {
         let allowed: Vec<_> = built.map(|(word, _)| *word).collect();
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, Some(meaning))) => Ok(*meaning),
-            Some((_, None)) => self.fail(Cause::PlannedWord {
-                key: self.key.to_owned(),
-                word: text.to_owned(),
-                allowed,
-            }),
-            None => self.fail(Cause::UnknownWord {
-                key: self.key.to_owned(),
-                word: text.to_owned(),
-                allowed,
-            }),
+            Some((_, None)) => {
+                self.fail(Cause::PlannedWord { key: self.key.to_owned(), word: text.to_owned(), allowed })
+            }
+            None => self.fail(Cause::UnknownWord { key: self.key.to_owned(), word: text.to_owned(), allowed }),
         }
     }
 
@@ -79,28 +69,18 @@ impl<'d> Value<'d> {
     pub(super) fn off(self) -> Read<()> {
         match self.node.get_ref().as_bool() {
             Some(false) => Ok(()),
-            Some(true) => self.fail(Cause::Planned {
-                what: format!("{} = true", self.key),
-                instead: "leave it out",
-            }),
+            Some(true) => self.fail(Cause::Planned { what: format!("{} = true", self.key), instead: "leave it out" }),
             None => self.wrong_type("true or false"),
         }
     }
 
     pub(super) fn integer(self, allowed: RangeInclusive<u32>) -> Read<u32> {
         let (least, most) = (*allowed.start(), *allowed.end());
-        self.number(least, most, |number| {
-            allowed.contains(&number).then_some(number)
-        })
+        self.number(least, most, |number| allowed.contains(&number).then_some(number))
     }
 
     pub(super) fn port(self) -> Read<Port> {
-        let port = |number| {
-            u16::try_from(number)
-                .ok()
-                .and_then(NonZeroU16::new)
-                .map(Port)
-        };
+        let port = |number| u16::try_from(number).ok().and_then(NonZeroU16::new).map(Port);
         self.number(1, u16::MAX.into(), port)
     }
 
@@ -110,10 +90,7 @@ impl<'d> Value<'d> {
             return self.wrong_type("a list");
         };
         if array.len() < *count.start() {
-            return self.fail(Cause::Empty {
-                key: self.key.to_owned(),
-                example: self.example,
-            });
+            return self.fail(Cause::Empty { key: self.key.to_owned(), example: self.example });
         }
         self.check_count(array.len(), *count.end());
         Ok(array.iter().map(|node| Value { node, ..self }).collect())
@@ -121,49 +98,25 @@ impl<'d> Value<'d> {
 
     /// The entries of a list; a single one may stand without its list.
     pub(super) fn one_or_more(self) -> Read<Vec<Value<'d>>> {
-        if self.node.get_ref().is_table() {
-            Ok(vec![self])
-        } else {
-            self.items(1..=usize::MAX)
-        }
+        if self.node.get_ref().is_table() { Ok(vec![self]) } else { self.items(1..=usize::MAX) }
     }
 
     /// The values of a table whose keys are the operator's.
     pub(super) fn entries(self, most: usize) -> Read<Vec<Value<'d>>> {
         let table = self.any_table()?;
         self.check_count(table.len(), most);
-        Ok(table
-            .iter()
-            .map(|(key, node)| Value {
-                key: key.get_ref(),
-                node,
-                ..self
-            })
-            .collect())
+        Ok(table.iter().map(|(key, node)| Value { key: key.get_ref(), node, ..self }).collect())
     }
 
     /// A table within a section.
     pub(super) fn table(self, keys: Keys) -> Read<Table<'d>> {
-        Ok(Table::open(
-            self.any_table()?,
-            self.offset(),
-            keys,
-            self.scope,
-        ))
+        Ok(Table::open(self.any_table()?, self.offset(), keys, self.scope))
     }
 
     /// A section of its own.
     pub(super) fn section(self, header: &'static str, keys: Keys) -> Read<Table<'d>> {
-        let name = self
-            .node
-            .get_ref()
-            .get("name")
-            .and_then(|name| name.get_ref().as_str());
-        Value {
-            scope: self.scope.section(header, name),
-            ..self
-        }
-        .table(keys)
+        let name = self.node.get_ref().get("name").and_then(|name| name.get_ref().as_str());
+        Value { scope: self.scope.section(header, name), ..self }.table(keys)
     }
 
     fn offset(self) -> usize {
@@ -184,32 +137,18 @@ impl<'d> Value<'d> {
             return Ok(value);
         }
         let (key, value) = (self.key.to_owned(), integer.to_string());
-        self.fail(Cause::OutOfRange {
-            key,
-            value,
-            least,
-            most,
-        })
+        self.fail(Cause::OutOfRange { key, value, least, most })
     }
 
     fn check_count(self, count: usize, most: usize) {
         if count > most {
-            let _: Read<()> = self.fail(Cause::TooMany {
-                key: self.key.to_owned(),
-                count,
-                most,
-            });
+            let _: Read<()> = self.fail(Cause::TooMany { key: self.key.to_owned(), count, most });
         }
     }
 
     fn wrong_type<T>(self, expected: &'static str) -> Read<T> {
         let (key, found) = (self.key.to_owned(), self.node.get_ref().type_str());
-        self.fail(Cause::WrongType {
-            key,
-            expected,
-            found,
-            example: self.example,
-        })
+        self.fail(Cause::WrongType { key, expected, found, example: self.example })
     }
 }
 

@@ -21,28 +21,18 @@ const KEYS: Keys = Keys {
         ("domain", r#"domain = "1564ec50ef2a47c791ea5536353ed4b9""#),
         ("attach", r#"attach = { interface = "eth1" }"#),
         ("address", r#"address = "10.0.0.254/24""#),
-        (
-            "subnets",
-            r#"subnets = [{ name = "default", cidr = "10.0.0.0/24" }]"#,
-        ),
+        ("subnets", r#"subnets = [{ name = "default", cidr = "10.0.0.0/24" }]"#),
         ("next_hop", r#"next_hop = "10.0.0.1""#),
     ],
     planned: &[],
 };
 
 const INSTEAD: &str = r#"give the VPC an interface of its own: attach = { interface = "eth1" }"#;
-const ATTACH_KEYS: Keys = Keys {
-    known: &[("interface", r#"interface = "eth1""#)],
-    planned: &[("vlan", INSTEAD), ("vxlan", INSTEAD)],
-};
+const ATTACH_KEYS: Keys =
+    Keys { known: &[("interface", r#"interface = "eth1""#)], planned: &[("vlan", INSTEAD), ("vxlan", INSTEAD)] };
 
-const SUBNET_KEYS: Keys = Keys {
-    known: &[
-        ("name", r#"name = "default""#),
-        ("cidr", r#"cidr = "10.0.0.0/24""#),
-    ],
-    planned: &[],
-};
+const SUBNET_KEYS: Keys =
+    Keys { known: &[("name", r#"name = "default""#), ("cidr", r#"cidr = "10.0.0.0/24""#)], planned: &[] };
 
 /// The VPCs of the file.
 pub(super) type Vpcs<'d> = Named<'d, Draft<'d>>;
@@ -58,11 +48,7 @@ pub(super) struct Draft<'d> {
     pub(super) next_hop: Read<Option<Ipv4Addr>>,
 }
 
-pub(super) fn read<'d>(
-    root: Table<'d>,
-    transit: Read<Ipv4Net>,
-    present: Option<&BTreeSet<String>>,
-) -> Vpcs<'d> {
+pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>, present: Option<&BTreeSet<String>>) -> Vpcs<'d> {
     let mut interfaces = Named::new();
     let open = |entry: Value<'d>| entry.section("[[vpc]]", KEYS);
     Named::read(root.sections("vpc"), open, rule::NAME, |table| {
@@ -70,9 +56,7 @@ pub(super) fn read<'d>(
         Ok(Draft {
             domain: table.optional("domain", |value| value.text_by(rule::DOMAIN)),
             attach: table.required("attach", |value| {
-                each(value.one_or_more()?, |place| {
-                    attachment(place, &mut interfaces, present)
-                })
+                each(value.one_or_more()?, |place| attachment(place, &mut interfaces, present))
             }),
             address,
             subnets: subnets(table, transit),
@@ -119,9 +103,7 @@ fn subnets(table: Table<'_>, transit: Read<Ipv4Net>) -> Named<'_, Ipv4Net> {
             table.required("cidr", |value| {
                 let net = net::network(value)?;
                 check_transit(value, net, transit)?;
-                if let Some(&(other, line)) =
-                    earlier.iter().find(|(other, _)| net::overlap(net, *other))
-                {
+                if let Some(&(other, line)) = earlier.iter().find(|(other, _)| net::overlap(net, *other)) {
                     return value.fail(Cause::SubnetsOverlap { net, other, line });
                 }
                 earlier.push((net, value.line()));
@@ -135,16 +117,10 @@ fn next_hop(value: Value<'_>, own: Read<Ipv4Net>) -> Read<Ipv4Addr> {
     let address = net::address(value)?;
     let own = own?;
     if !own.contains(&address) {
-        return value.fail(Cause::NextHopOffLink {
-            address,
-            net: own.trunc(),
-        });
+        return value.fail(Cause::NextHopOffLink { address, net: own.trunc() });
     }
     if address == own.addr() {
-        return value.fail(Cause::Held {
-            address,
-            by: Holder::Gateway,
-        });
+        return value.fail(Cause::Held { address, by: Holder::Gateway });
     }
     check_host(value, own.trunc(), address)?;
     Ok(address)
@@ -163,10 +139,7 @@ impl Draft<'_> {
         let attach = self.attach.as_ref().map_err(|reported| *reported)?;
         Ok(Vpc {
             domain: self.domain?.map(str::to_owned),
-            attach: attach
-                .iter()
-                .map(|&interface| interface.to_owned())
-                .collect(),
+            attach: attach.iter().map(|&interface| interface.to_owned()).collect(),
             address: self.address?,
             subnets: self.subnets.build(|net| Ok(*net))?,
             next_hop: self.next_hop?,

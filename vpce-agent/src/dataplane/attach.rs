@@ -173,7 +173,8 @@ impl Dataplane {
         for entry in fs::read_dir(&self.links_dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.split_once('-')).and_then(|(number, _)| number.parse().ok());
+            let number =
+                name.to_str().and_then(|name| name.split_once('-')).and_then(|(number, _)| number.parse().ok());
             if let Some(number) = number {
                 pins.push((number, entry.path()));
             }

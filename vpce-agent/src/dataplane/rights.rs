@@ -5,8 +5,7 @@ use std::fs;
 use super::DataplaneError;
 
 /// Number in `linux/capability.h`, name.
-const NEEDED: [(u32, &str); 4] =
-    [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"), (38, "CAP_PERFMON")];
+const NEEDED: [(u32, &str); 4] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"), (38, "CAP_PERFMON")];
 
 /// Checks that this process has every right that it needs.
 ///

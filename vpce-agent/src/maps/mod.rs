@@ -5,10 +5,9 @@
 mod pins;
 mod table;
 
+use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
 pub use table::{Numbered, PerCpu, Table};
-
-use aya::Ebpf;
 use vpce_common::layout::{Backend, Dialled, Endpoint, FlowKey, Ingress, Link, Local, Mapping, Settings, Transit};
 
 /// Open connections and free records of an endpoint, as read at one moment.
@@ -18,10 +17,8 @@ pub struct AdmissionNow {
     pub open: u32,
     /// Most open connections at once.
     pub peak: u32,
-    /// Ring position of the next free record.
-    pub head: u32,
-    /// Ring position after the last free record.
-    pub tail: u32,
+    /// Records that hold no open connection.
+    pub spare: u32,
 }
 
 /// All maps of the dataplane.
@@ -82,7 +79,7 @@ impl Maps {
     /// When the kernel refuses the read.
     pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
         let [open, peak, head, tail, ..] = self.admissions.get(endpoint)?;
-        Ok(AdmissionNow { open, peak, head, tail })
+        Ok(AdmissionNow { open, peak, spare: tail.wrapping_sub(head) })
     }
 
     /// Makes every record of an endpoint's block free and its count zero.
@@ -94,7 +91,7 @@ impl Maps {
     /// When the kernel refuses a write; the next pass does it all again.
     pub fn fill_ring(&mut self, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
         for slot in endpoint.first_slot..endpoint.first_slot + endpoint.slots {
-            self.free.set(slot, slot)?;
+            self.free.set(slot, slot + 1)?;
         }
         let mut admission = [0; 16];
         admission[3] = endpoint.slots;

@@ -85,9 +85,7 @@ pub enum Held {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
     /// The subnet is full.
-    #[error(
-        "endpoint {endpoint:?}: subnet {subnet:?} has no free address; delete an endpoint of it or add a subnet"
-    )]
+    #[error("endpoint {endpoint:?}: subnet {subnet:?} has no free address; delete an endpoint of it or add a subnet")]
     NoAddress {
         /// The endpoint.
         endpoint: String,
@@ -129,9 +127,7 @@ pub enum LeaseError {
         max_flows: u32,
     },
     /// The maps have no further number.
-    #[error(
-        "{what} {name:?}: all {most} numbers were used; free them with `vpce-agent unload` (flows end)"
-    )]
+    #[error("{what} {name:?}: all {most} numbers were used; free them with `vpce-agent unload` (flows end)")]
     NoNumber {
         /// Of what.
         what: &'static str,
@@ -157,20 +153,13 @@ impl Leases {
     /// # Errors
     /// Everything that can't be given out; these leases stay valid then.
     pub fn assign(&self, desired: &Desired, capacity: Capacity) -> Result<Self, Vec<LeaseError>> {
-        let mut next = Self {
-            version: 1,
-            ..self.clone()
-        };
+        let mut next = Self { version: 1, ..self.clone() };
         let mut errors = Vec::new();
         next.number_networks(desired, capacity, &mut errors);
         if errors.is_empty() {
             next.settle_endpoints(desired, capacity, &mut errors);
         }
-        if errors.is_empty() {
-            Ok(next)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(next) } else { Err(errors) }
     }
 
     /// The lease by which an endpoint is reached.
@@ -185,42 +174,21 @@ impl Leases {
     /// Number of an attachment.
     #[must_use]
     pub fn link(&self, vpc: u16, interface: &str) -> Option<u32> {
-        let place = self
-            .links
-            .iter()
-            .position(|link| link.vpc == vpc && link.interface == interface)?;
+        let place = self.links.iter().position(|link| link.vpc == vpc && link.interface == interface)?;
         u32::try_from(place).ok()
     }
 
     /// Number of a backend.
     #[must_use]
     pub fn backend(&self, vpc: u16, address: Ipv4Addr) -> Option<u32> {
-        let place = self
-            .backends
-            .iter()
-            .position(|backend| *backend == BackendLease { vpc, address })?;
+        let place = self.backends.iter().position(|backend| *backend == BackendLease { vpc, address })?;
         u32::try_from(place).ok()
     }
 
-    fn number_networks(
-        &mut self,
-        desired: &Desired,
-        capacity: Capacity,
-        errors: &mut Vec<LeaseError>,
-    ) {
-        let no_number = |what, name: &str, most| LeaseError::NoNumber {
-            what,
-            name: name.to_owned(),
-            most,
-        };
+    fn number_networks(&mut self, desired: &Desired, capacity: Capacity, errors: &mut Vec<LeaseError>) {
+        let no_number = |what, name: &str, most| LeaseError::NoNumber { what, name: name.to_owned(), most };
         for (name, vpc) in &desired.vpcs {
-            let free = self
-                .vpcs
-                .values()
-                .max()
-                .copied()
-                .unwrap_or(0)
-                .checked_add(1);
+            let free = self.vpcs.values().max().copied().unwrap_or(0).checked_add(1);
             let Some(number) = self.vpcs.get(name).copied().or(free) else {
                 errors.push(no_number("VPC", name, u16::MAX.into()));
                 continue;
@@ -228,10 +196,7 @@ impl Leases {
             self.vpcs.insert(name.clone(), number);
             for interface in &vpc.attach {
                 if self.link(number, interface).is_none() {
-                    self.links.push(LinkLease {
-                        vpc: number,
-                        interface: interface.clone(),
-                    });
+                    self.links.push(LinkLease { vpc: number, interface: interface.clone() });
                 }
             }
         }
@@ -240,10 +205,7 @@ impl Leases {
                 continue;
             };
             if self.backend(vpc, service.backend.address).is_none() {
-                self.backends.push(BackendLease {
-                    vpc,
-                    address: service.backend.address,
-                });
+                self.backends.push(BackendLease { vpc, address: service.backend.address });
             }
             if self.backends.len() > capacity.endpoints as usize {
                 errors.push(no_number("backend of service", name, capacity.endpoints));
@@ -254,12 +216,7 @@ impl Leases {
         }
     }
 
-    fn settle_endpoints(
-        &mut self,
-        desired: &Desired,
-        capacity: Capacity,
-        errors: &mut Vec<LeaseError>,
-    ) {
+    fn settle_endpoints(&mut self, desired: &Desired, capacity: Capacity, errors: &mut Vec<LeaseError>) {
         let mut unserved = Vec::new();
         for (name, endpoint) in &desired.endpoints {
             let (vpc, backend) = self.ends(desired, endpoint);
@@ -270,7 +227,7 @@ impl Leases {
             let reached = lease.vpc == vpc
                 && desired.gateway.transit.contains(&lease.transit)
                 && lease.first_slot + lease.slots <= desired.gateway.max_flows
-                && self.fits(desired, endpoint, lease.address);
+                && Self::fits(desired, endpoint, lease.address);
             if !reached {
                 self.retire(number, Held::Cut);
                 unserved.push((name, endpoint));
@@ -287,9 +244,7 @@ impl Leases {
         let gone: Vec<u32> = self
             .endpoints
             .iter()
-            .filter(|(_, lease)| {
-                lease.held != Held::Cut && !desired.endpoints.contains_key(&lease.name)
-            })
+            .filter(|(_, lease)| lease.held != Held::Cut && !desired.endpoints.contains_key(&lease.name))
             .map(|(number, _)| *number)
             .collect();
         for number in gone {
@@ -338,52 +293,25 @@ impl Leases {
         let own = || name.to_owned();
         let address = self.address(desired, name, endpoint, vpc)?;
         let number = (0..capacity.endpoints).find(|number| !self.endpoints.contains_key(number));
-        let number = number.ok_or_else(|| LeaseError::NoNumber {
-            what: "endpoint",
-            name: own(),
-            most: capacity.endpoints,
-        })?;
+        let number =
+            number.ok_or_else(|| LeaseError::NoNumber { what: "endpoint", name: own(), most: capacity.endpoints })?;
         let range = desired.gateway.transit;
-        let taken = |transit: &Ipv4Addr| {
-            self.endpoints
-                .values()
-                .any(|lease| lease.transit == *transit)
-        };
+        let taken = |transit: &Ipv4Addr| self.endpoints.values().any(|lease| lease.transit == *transit);
         let transit = range.hosts().find(|transit| !taken(transit));
-        let transit = transit.ok_or_else(|| LeaseError::NoTransit {
-            endpoint: own(),
-            range,
-        })?;
+        let transit = transit.ok_or_else(|| LeaseError::NoTransit { endpoint: own(), range })?;
         let (slots, max_flows) = (endpoint.slots(), desired.gateway.max_flows);
         let first_slot = self.gap(slots, max_flows);
-        let first_slot = first_slot.ok_or_else(|| LeaseError::NoSlots {
-            endpoint: own(),
-            slots,
-            max_flows,
-        })?;
+        let first_slot = first_slot.ok_or_else(|| LeaseError::NoSlots { endpoint: own(), slots, max_flows })?;
         let generation = self.generation();
         let held = Held::Serving;
-        let lease = EndpointLease {
-            name: own(),
-            vpc,
-            address,
-            transit,
-            backend,
-            first_slot,
-            slots,
-            generation,
-            held,
-        };
+        let lease = EndpointLease { name: own(), vpc, address, transit, backend, first_slot, slots, generation, held };
         Ok((number, lease))
     }
 
     /// The first run of so many flow records that nobody holds.
     fn gap(&self, slots: u32, max_flows: u32) -> Option<u32> {
-        let mut blocks: Vec<(u32, u32)> = self
-            .endpoints
-            .values()
-            .map(|lease| (lease.first_slot, lease.slots))
-            .collect();
+        let mut blocks: Vec<(u32, u32)> =
+            self.endpoints.values().map(|lease| (lease.first_slot, lease.slots)).collect();
         blocks.sort_unstable();
         let mut free = 0;
         for (first, held) in blocks {
@@ -395,50 +323,34 @@ impl Leases {
         (free.checked_add(slots)? <= max_flows).then_some(free)
     }
 
-    fn address(
-        &self,
-        desired: &Desired,
-        name: &str,
-        endpoint: &Endpoint,
-        vpc: u16,
-    ) -> Result<Ipv4Addr, LeaseError> {
+    fn address(&self, desired: &Desired, name: &str, endpoint: &Endpoint, vpc: u16) -> Result<Ipv4Addr, LeaseError> {
         let holder = |address: Ipv4Addr| {
             let mut leases = self.endpoints.values();
-            leases.find(|lease| {
-                lease.vpc == vpc && lease.address == address && lease.held == Held::Serving
-            })
+            leases.find(|lease| lease.vpc == vpc && lease.address == address && lease.held == Held::Serving)
         };
         if let Some(address) = endpoint.address {
             return match holder(address) {
-                Some(lease) => Err(LeaseError::AddressHeld {
-                    endpoint: name.to_owned(),
-                    address,
-                    holder: lease.name.clone(),
-                }),
+                Some(lease) => {
+                    Err(LeaseError::AddressHeld { endpoint: name.to_owned(), address, holder: lease.name.clone() })
+                }
                 None => Ok(address),
             };
         }
         let mut hosts = desired.vpcs[&endpoint.vpc].subnets[&endpoint.subnet].hosts();
         hosts
-            .find(|address| self.fits(desired, endpoint, *address) && holder(*address).is_none())
-            .ok_or_else(|| LeaseError::NoAddress {
-                endpoint: name.to_owned(),
-                subnet: endpoint.subnet.clone(),
-            })
+            .find(|address| Self::fits(desired, endpoint, *address) && holder(*address).is_none())
+            .ok_or_else(|| LeaseError::NoAddress { endpoint: name.to_owned(), subnet: endpoint.subnet.clone() })
     }
 
     /// Whether an endpoint may have an address, other endpoints' leases apart.
-    fn fits(&self, desired: &Desired, endpoint: &Endpoint, address: Ipv4Addr) -> bool {
+    fn fits(desired: &Desired, endpoint: &Endpoint, address: Ipv4Addr) -> bool {
         if let Some(asked) = endpoint.address {
             return asked == address;
         }
         let vpc = &desired.vpcs[&endpoint.vpc];
         let subnet = vpc.subnets[&endpoint.subnet];
         let is_backend = |address| {
-            desired
-                .services
-                .values()
-                .any(|service| service.vpc == endpoint.vpc && service.backend.address == address)
+            desired.services.values().any(|service| service.vpc == endpoint.vpc && service.backend.address == address)
         };
         let is_asked = |address| {
             let mut others = desired.endpoints.values();

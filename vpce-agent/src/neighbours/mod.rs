@@ -10,14 +10,21 @@ use std::{
 
 use vpce_common::wire::Mac;
 
-use crate::reconcile::Neighbour;
-
 /// An answer is asked for again after this.
 const FRESH: Duration = Duration::from_secs(5);
 /// Between two questions that are not answered.
 const RETRY: Duration = Duration::from_secs(1);
 /// So many unanswered questions make a backend unreachable.
 const PATIENCE: u32 = 3;
+
+/// Where a backend is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Number of the link that it answered on.
+    pub link: u32,
+    /// Its MAC, or its router's.
+    pub mac: Mac,
+}
 
 /// Who must be found, and where to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +96,12 @@ impl Neighbours {
             }
         }
         news
+    }
+
+    /// Whether none is missing.
+    #[must_use]
+    pub fn all_found(&self) -> bool {
+        self.entries.values().all(|entry| entry.found.is_some())
     }
 
     /// Who is found.

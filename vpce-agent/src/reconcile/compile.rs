@@ -13,6 +13,7 @@ use crate::{
         Desired, Gateway, Refuse,
         leases::{EndpointLease, Held, Leases},
     },
+    neighbours::Neighbour,
     net::Interface,
 };
 
@@ -25,15 +26,6 @@ pub struct Facts {
     pub interfaces: BTreeMap<String, Interface>,
     /// Where backends are, by number of the backend.
     pub neighbours: BTreeMap<u32, Neighbour>,
-}
-
-/// Where a backend is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Number of the link that it answered on.
-    pub link: u32,
-    /// Its MAC, or its router's.
-    pub mac: Mac,
 }
 
 /// The map entries that make the desired state true.

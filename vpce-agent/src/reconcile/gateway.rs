@@ -9,7 +9,7 @@ use std::{
 
 use vpce_common::{layout::LAYOUT, wire::Mac};
 
-use super::{Entries, Facts, Neighbour, Reader as _, apply, compile, observe, plan};
+use super::{Entries, Facts, Reader as _, apply, compile, observe, plan};
 use crate::{
     dataplane::{Dataplane, DataplaneError, Hook, Target},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
@@ -17,7 +17,7 @@ use crate::{
         Desired, Mode,
         leases::{Capacity, Held, LeaseError, Leases},
     },
-    neighbours::{Neighbours, Wanted},
+    neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
     store::{Store, StoreError},
 };
@@ -181,9 +181,17 @@ impl Gateway {
 
     /// Notes an ARP answer; answers whether it is news.
     pub fn hear(&mut self, interface: &str, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
-        let numbers = self.leases.links.iter().zip(0..).filter(|(link, _)| link.interface == interface);
-        let numbers: Vec<u32> = numbers.map(|(_, number)| number).collect();
-        numbers.into_iter().fold(false, |news, link| self.neighbours.hear(link, address, mac, now) || news)
+        let mut news = false;
+        for (number, _) in (0..).zip(&self.leases.links).filter(|(_, link)| link.interface == interface) {
+            news |= self.neighbours.hear(number, address, mac, now);
+        }
+        news
+    }
+
+    /// Whether every backend was found.
+    #[must_use]
+    pub fn all_found(&self) -> bool {
+        self.neighbours.all_found()
     }
 
     /// The interfaces to listen on.
@@ -195,12 +203,7 @@ impl Gateway {
         let lease = self.leases.links.get(link as usize)?;
         let interface = self.facts.interfaces.get(&lease.interface)?;
         let vpc = self.desired.vpcs.values().find(|vpc| vpc.attach.contains(&lease.interface))?;
-        Some(Question {
-            interface: lease.interface.clone(),
-            wanted,
-            mac: interface.mac,
-            address: vpc.address.addr(),
-        })
+        Some(Question { interface: lease.interface.clone(), wanted, mac: interface.mac, address: vpc.address.addr() })
     }
 
     /// Whom to look for: each backend that is on link, else the router of its VPC.
@@ -229,7 +232,7 @@ impl Gateway {
             let entry = self.dataplane.maps.endpoint(number)?;
             let now = self.dataplane.maps.admission(number)?;
             let closed = entry.accepted == 0 && entry.generation == lease.generation;
-            if entry.slots == 0 || (closed && now.open == 0 && now.tail.wrapping_sub(now.head) == lease.slots) {
+            if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
                 empty.push(number);
             }
         }
@@ -251,7 +254,8 @@ impl Gateway {
             for interface in &vpc.attach {
                 let Some(number) = self.leases.link(self.leases.vpcs[name], interface) else { continue };
                 let ifindex = self.facts.interfaces.get(interface).map(|is| is.index);
-                targets.push((ifindex, Target { number, interface: interface.clone(), ifindex: 0, hooks: hooks.clone() }));
+                targets
+                    .push((ifindex, Target { number, interface: interface.clone(), ifindex: 0, hooks: hooks.clone() }));
             }
         }
         let ours: Vec<u32> = targets.iter().map(|(_, target)| target.number).collect();

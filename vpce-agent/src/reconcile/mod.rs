@@ -11,7 +11,7 @@ mod plan;
 mod report;
 
 pub use apply::{Kernel, apply};
-pub use compile::{Facts, Neighbour, compile};
+pub use compile::{Facts, compile};
 pub use entries::Entries;
 pub use gateway::{Gateway, Question, ReconcileError};
 pub use observe::{Reader, observe};

@@ -33,14 +33,8 @@ pub enum Change {
 }
 
 const NO_LINK: Link = Link { ifindex: 0, address: Be32::new(0), mac: Mac([0; 6]), vpc: 0 };
-const NO_BACKEND: Backend = Backend {
-    address: Be32::new(0),
-    ifindex: 0,
-    mac: Mac([0; 6]),
-    gateway_mac: Mac([0; 6]),
-    vpc: 0,
-    reachable: 0,
-};
+const NO_BACKEND: Backend =
+    Backend { address: Be32::new(0), ifindex: 0, mac: Mac([0; 6]), gateway_mac: Mac([0; 6]), vpc: 0, reachable: 0 };
 const NO_ENDPOINT: Endpoint =
     Endpoint { generation: 0, limit: 0, backend: 0, first_slot: 0, slots: 0, transit: Be32::new(0), accepted: 0 };
 const NO_TRANSIT: Transit = Transit { endpoint: 0, first_slot: 0, slots: 0 };
@@ -84,7 +78,10 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     changes
 }
 
-fn gone<'m, K: Ord + Copy, V>(desired: &'m BTreeMap<K, V>, observed: &'m BTreeMap<K, V>) -> impl Iterator<Item = K> + 'm {
+fn gone<'m, K: Ord + Copy, V>(
+    desired: &'m BTreeMap<K, V>,
+    observed: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = K> + 'm {
     observed.keys().filter(|key| !desired.contains_key(key)).copied()
 }
 

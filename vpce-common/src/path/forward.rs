@@ -1,10 +1,12 @@
 //! From the client to the backend, on a known flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, hop, open, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, packet::Tcp};
 use crate::{
     dataplane::Dataplane,
+    layout::FlowKey,
     reason::DropReason,
-    tcp::{self, BUSY, DEAD, Side},
+    slots,
+    tcp::{self, Side, USE},
     wire::{EthHdr, Ipv4Hdr},
 };
 
@@ -16,19 +18,15 @@ pub(super) fn forward<D: Dataplane>(
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
     tcp: &mut Tcp<'_>,
+    key: &FlowKey,
     slot: u32,
 ) -> Stage<Verdict> {
     let flow = plane.flow(slot).ok_or(Verdict::Drop(DropReason::Internal))?;
     let state = flow.state.load();
-    if state & (BUSY | DEAD) != 0 {
+    let ends = flow.ends();
+    if !tcp::usable(state) || ends.key != *key {
         return Err(Verdict::Drop(DropReason::Contended));
     }
-    hop(plane, ip, flow.ends().endpoint)?;
-    let again = tcp.segment.opens() && tcp::closed(state);
-    if again {
-        open::reopen(plane, arrival, eth, tcp, flow, state)?;
-    }
-    let ends = flow.ends();
     let number = Some(ends.endpoint);
     let endpoint = plane.endpoint(ends.endpoint).ok_or(Verdict::Drop(DropReason::Internal))?;
     if endpoint.generation != ends.generation {
@@ -38,8 +36,9 @@ pub(super) fn forward<D: Dataplane>(
     if backend.reachable == 0 {
         return Err(drop_at(plane, number, DropReason::BackendUnreachable));
     }
-    if !again && tcp::track(flow, Side::Client, tcp.segment, plane.jiffies()) {
-        open::give_back(plane, ends.endpoint);
+    hop(plane, ip, ends.endpoint)?;
+    if tcp::track(flow, state, Side::Client, tcp.segment, plane.jiffies()) {
+        slots::give_back(plane, ends.endpoint, slot);
     }
     if flow.client_link.load() != arrival.link_number {
         flow.client_link.store(arrival.link_number);
@@ -55,6 +54,9 @@ pub(super) fn forward<D: Dataplane>(
     tcp.header.dest = ends.server_port.to_wire();
     tcp.header.check = ends.forward_tcp.apply(tcp.header.check);
 
+    if flow.state.load() / USE != state / USE {
+        return Err(Verdict::Drop(DropReason::Contended));
+    }
     if let Some(stats) = plane.stats(ends.endpoint) {
         stats.forward_packets.add(1);
         stats.forward_bytes.add(arrival.length as u64);

@@ -19,6 +19,7 @@ use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Ingress, Link, Local, Settings, Totals},
     reason::DropReason,
+    slots, tcp,
     wire::{Be32, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, Ipv4Hdr, TCP},
 };
 
@@ -105,18 +106,18 @@ fn segment<'f, D: Dataplane, F: Frame<'f>>(
     frame: F,
 ) -> Stage<Verdict> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return reply::reply(plane, arrival, eth, ip, tcp);
+        return reply::reply(plane, arrival, eth, ip, &mut tcp);
     }
     let key = tcp.key(ip, arrival.link.vpc);
-    let slot = match plane.find(&key) {
-        Some(slot) => Ok(slot),
-        None => {
-            let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
-            hop(plane, ip, endpoint)?;
-            open::open(plane, arrival, eth, &tcp, &key, endpoint)
-        }
+    let known = plane.find(&key).filter(|slot| !dials_again(plane, &tcp, *slot));
+    let slot = if let Some(slot) = known {
+        Ok(slot)
+    } else {
+        let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
+        hop(plane, ip, endpoint)?;
+        open::open(plane, arrival, eth, &tcp, &key, endpoint)
     };
-    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut tcp, slot)) {
+    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut tcp, &key, slot)) {
         Err(Verdict::Drop(reason)) if tcp.segment.opens() => {
             if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
                 stats.refused.add(1);
@@ -125,6 +126,23 @@ fn segment<'f, D: Dataplane, F: Frame<'f>>(
         }
         outcome => outcome,
     }
+}
+
+/// Whether a client dials again what it closed. Its old flow is over then: it gets one that is new
+/// in everything, the transit port too.
+#[inline(always)]
+fn dials_again<D: Dataplane>(plane: &D, tcp: &Tcp<'_>, slot: u32) -> bool {
+    if !tcp.segment.opens() {
+        return false;
+    }
+    let Some(flow) = plane.flow(slot) else { return false };
+    let state = flow.state.load();
+    let over = tcp::usable(state) && tcp::closed(state) && slots::clear(plane, flow, state);
+    if over {
+        // The record was in the ring since it closed: now it is a free one there.
+        flow.state.store(state & !tcp::BITS);
+    }
+    over
 }
 
 /// What becomes of a packet that can't be translated: dropped where it is ours, else passed on.

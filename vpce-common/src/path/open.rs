@@ -1,20 +1,18 @@
 //! Opens flows, and holds every endpoint to its limit of open connections.
 //!
-//! The order, and what undoes it: a place in the limit (given back), a record from the free ring
-//! (marked DEAD, the reaper frees it), the key in the hash, which publishes the flow.
+//! The order, and what undoes it: a place in the limit (given back), a record from the ring (put
+//! back), the key in the hash, which publishes the flow.
 
 use super::{Arrival, Stage, Verdict, drop_at, packet::Tcp};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Admission, Backend, Dialled, Endpoint, Ends, FIRST_PORT, Flow, FlowKey, PORTS},
+    layout::{Admission, Backend, Dialled, Endpoint, Ends, FIRST_PORT, Flow, FlowKey},
     reason::DropReason,
-    tcp::{BUSY, DEAD, OPEN},
+    slots,
+    tcp::{BITS, OPEN, TRIES, USE},
     wire::{Be16, Be32, EthHdr},
 };
-
-/// Tries of a compare-and-swap against other CPUs before the packet is dropped.
-const TRIES: u32 = 16;
 
 /// Opens a flow for a first segment; answers the number of its record.
 ///
@@ -54,78 +52,27 @@ pub(super) fn open<D: Dataplane>(
     }
     let admission = plane.admission(number).ok_or(INTERNAL)?;
     admit(admission, endpoint.limit).map_err(refused)?;
-    let slot = match take(plane, endpoint, admission) {
+    let slot = match slots::take(plane, endpoint, admission) {
         Ok(slot) => slot,
         Err(reason) => {
             admission.open.sub(1);
             return Err(refused(reason));
         }
     };
-    let Some(flow) = plane.flow(slot) else {
-        admission.open.sub(1);
-        return Err(INTERNAL);
-    };
-    let offset = slot - endpoint.first_slot;
-    let rotation = next_rotation(flow.ends().rotation, endpoint.slots);
-    let ends = ends(endpoint, backend, key, eth, number, mapping.server_port, offset, rotation);
-    // SAFETY: the record came off the free ring, so no other CPU can reach it.
+    let flow = plane.flow(slot).ok_or(INTERNAL)?;
+    let state = (flow.state.load() & !BITS).wrapping_add(USE);
+    let offset = slot - endpoint.first_slot + slots::rotation(state, endpoint.slots) * endpoint.slots;
+    let ends = ends(endpoint, backend, key, eth, number, mapping.server_port, offset);
+    // SAFETY: the record was taken, and is BUSY.
     unsafe { begin(plane, flow, arrival, tcp, ends) };
+    flow.state.store(state | OPEN);
     if plane.enter(key, slot) {
         return Ok(slot);
     }
     // Another CPU opened the flow for the same segment: theirs counts.
-    flow.state.store(OPEN | DEAD);
-    admission.open.sub(1);
+    flow.state.store(state);
+    slots::give_back(plane, number, slot);
     plane.find(key).ok_or_else(|| refused(DropReason::Contended))
-}
-
-/// Makes a closed flow new whole: its client dials the same again (RFC 6888 REQ-8 lets it).
-///
-/// The flow keeps its record and takes the record's next port. References to [`Flow::ends`] from
-/// before are void.
-#[inline(always)]
-pub(super) fn reopen<D: Dataplane>(
-    plane: &D,
-    arrival: &Arrival<'_>,
-    eth: &EthHdr,
-    tcp: &Tcp<'_>,
-    flow: &Flow,
-    state: u32,
-) -> Stage<()> {
-    const INTERNAL: Verdict = Verdict::Drop(DropReason::Internal);
-    let old = *flow.ends();
-    let number = old.endpoint;
-    let refused = |reason| drop_at(plane, Some(number), reason);
-    let endpoint = plane.endpoint(number).ok_or(INTERNAL)?;
-    let backend = plane.backend(endpoint.backend).ok_or(INTERNAL)?;
-    let admission = plane.admission(number).ok_or(INTERNAL)?;
-    let dialled = Dialled {
-        endpoint: old.key.endpoint,
-        vpc: old.key.vpc,
-        endpoint_port: old.key.endpoint_port,
-        protocol: old.key.protocol.into(),
-    };
-    let Some(mapping) = plane.mapping(&dialled) else { return Err(refused(DropReason::NoMapping)) };
-    if endpoint.generation != old.generation {
-        return Err(refused(DropReason::StaleFlow));
-    }
-    if endpoint.accepted == 0 || mapping.endpoint != number {
-        return Err(refused(DropReason::NotAccepted));
-    }
-    if backend.reachable == 0 {
-        return Err(refused(DropReason::BackendUnreachable));
-    }
-    admit(admission, endpoint.limit).map_err(refused)?;
-    if flow.state.swap_if(state, BUSY).is_err() {
-        admission.open.sub(1);
-        return Err(refused(DropReason::Contended));
-    }
-    let offset = (u32::from(old.transit_port.get()) - FIRST_PORT) & (endpoint.slots - 1);
-    let rotation = next_rotation(old.rotation, endpoint.slots);
-    let ends = ends(endpoint, backend, &old.key, eth, number, mapping.server_port, offset, rotation);
-    // SAFETY: BUSY keeps every other CPU and the reaper off the record.
-    unsafe { begin(plane, flow, arrival, tcp, ends) };
-    Ok(())
 }
 
 /// Takes a place in the limit.
@@ -161,41 +108,6 @@ fn note_peak(admission: &Admission, open: u32) {
     }
 }
 
-/// Gives a closed connection's place back; for whoever closed it, once.
-#[inline(always)]
-pub(super) fn give_back<D: Dataplane>(plane: &D, endpoint: u32) {
-    if let Some(admission) = plane.admission(endpoint) {
-        admission.open.sub(1);
-    }
-}
-
-/// Takes the oldest free record of the endpoint's block.
-#[inline(always)]
-fn take<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission) -> Result<u32, DropReason> {
-    let mut head = admission.head.load();
-    for _ in 0..TRIES {
-        if head == admission.tail.load() {
-            return Err(DropReason::NoFreeSlot);
-        }
-        // Read before the swap: once `head` moved on, the reaper may write the place again.
-        let slot = plane.free(endpoint.ring(head)).ok_or(DropReason::Internal)?.load();
-        match admission.head.swap_if(head, head.wrapping_add(1)) {
-            Ok(()) => return Ok(slot),
-            Err(now) => head = now,
-        }
-    }
-    Err(DropReason::Contended)
-}
-
-/// A record of a block walks through all its ports before one comes back: late packets of its old
-/// flows meet another port, and the backend another tuple.
-#[inline(always)]
-fn next_rotation(rotation: u16, slots: u32) -> u16 {
-    #[expect(clippy::cast_possible_truncation, reason = "slots are at least 2, so rotations fit")]
-    let rotations = (PORTS / slots) as u16;
-    if rotation + 1 < rotations { rotation + 1 } else { 0 }
-}
-
 /// No client has these: the transit range, this-network, loopback, multicast (RFC 6890), and the
 /// endpoint's own address.
 #[inline(always)]
@@ -205,7 +117,6 @@ fn martian(arrival: &Arrival<'_>, key: &FlowKey) -> bool {
 }
 
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "inlined; a struct would only be unpacked again")]
 fn ends(
     endpoint: &Endpoint,
     backend: &Backend,
@@ -214,10 +125,9 @@ fn ends(
     number: u32,
     server_port: Be16,
     offset: u32,
-    rotation: u16,
 ) -> Ends {
-    #[expect(clippy::cast_possible_truncation, reason = "offset < slots and rotation < PORTS / slots")]
-    let transit_port = Be16::new((FIRST_PORT + offset + u32::from(rotation) * endpoint.slots) as u16);
+    #[expect(clippy::cast_possible_truncation, reason = "offset < PORTS")]
+    let transit_port = Be16::new((FIRST_PORT + offset) as u16);
     let addresses = |old: (Be32, Be32), new: (Be32, Be32)| {
         Delta::NONE.long(old.0.raw(), new.0.raw()).long(old.1.raw(), new.1.raw())
     };
@@ -239,7 +149,7 @@ fn ends(
         endpoint: number,
         generation: endpoint.generation,
         client_mac: eth.from,
-        rotation,
+        reserved: 0,
         forward_ip: forward.and(Delta::HOP),
         forward_tcp: forward.and(ports(client_ports, backend_ports)),
         reply_ip: reply.and(Delta::HOP),
@@ -261,5 +171,4 @@ unsafe fn begin<D: Dataplane>(plane: &D, flow: &Flow, arrival: &Arrival<'_>, tcp
     flow.client_ack.store(0);
     flow.backend_end.store(0);
     flow.backend_ack.store(0);
-    flow.state.store(OPEN);
 }

@@ -1,11 +1,12 @@
 //! From the backend to the client.
 
-use super::{Arrival, Stage, Verdict, drop_at, hop, open, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, packet::Tcp};
 use crate::{
     dataplane::Dataplane,
     layout::FIRST_PORT,
     reason::DropReason,
-    tcp::{self, BUSY, DEAD, Side},
+    slots,
+    tcp::{self, Side, USE},
     wire::{Be16, Be32, EthHdr, Ipv4Hdr},
 };
 
@@ -19,7 +20,7 @@ pub(super) fn reply<D: Dataplane>(
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    tcp: Tcp<'_>,
+    tcp: &mut Tcp<'_>,
 ) -> Stage<Verdict> {
     const STRAY: Verdict = Verdict::Drop(DropReason::NotAReply);
     let transit = plane.transit(arrival.settings.transit_number(Be32::from_wire(ip.dst_addr))).ok_or(STRAY)?;
@@ -38,8 +39,7 @@ pub(super) fn reply<D: Dataplane>(
     let flow = plane.flow(slot).ok_or(STRAY)?;
     let state = flow.state.load();
     let ends = flow.ends();
-    if state == 0
-        || state & (BUSY | DEAD) != 0
+    if !tcp::usable(state)
         || ends.endpoint != transit.endpoint
         || ends.transit_port != port
         || ends.backend != Be32::from_wire(ip.src_addr)
@@ -53,8 +53,8 @@ pub(super) fn reply<D: Dataplane>(
     let out = plane.link(flow.client_link.load()).filter(|link| link.ifindex != 0);
     let Some(out) = out else { return Err(stray(DropReason::LinkMissing)) };
     hop(plane, ip, transit.endpoint)?;
-    if tcp::track(flow, Side::Backend, tcp.segment, plane.jiffies()) {
-        open::give_back(plane, transit.endpoint);
+    if tcp::track(flow, state, Side::Backend, tcp.segment, plane.jiffies()) {
+        slots::give_back(plane, transit.endpoint, slot);
     }
 
     eth.to = ends.client_mac;
@@ -67,6 +67,9 @@ pub(super) fn reply<D: Dataplane>(
     tcp.header.dest = ends.key.client_port.to_wire();
     tcp.header.check = ends.reply_tcp.apply(tcp.header.check);
 
+    if flow.state.load() / USE != state / USE {
+        return Err(Verdict::Drop(DropReason::Contended));
+    }
     if let Some(stats) = plane.stats(transit.endpoint) {
         stats.reply_packets.add(1);
         stats.reply_bytes.add(arrival.length as u64);

@@ -60,7 +60,15 @@ fn plane() -> HostPlane {
         reachable: 1,
     });
     let transit = be(TRANSIT);
-    plane.open_block(Endpoint { generation: 1, limit: LIMIT, backend: 0, first_slot: 0, slots: SLOTS, transit, accepted: 1 });
+    plane.open_block(Endpoint {
+        generation: 1,
+        limit: LIMIT,
+        backend: 0,
+        first_slot: 0,
+        slots: SLOTS,
+        transit,
+        accepted: 1,
+    });
     plane
 }
 
@@ -74,7 +82,8 @@ struct Tcp {
 const SYN: Tcp = Tcp { flags: "S", seq: 1000, ack: 0 };
 
 fn frame(from: ([u8; 4], u16), to: ([u8; 4], u16), macs: (Mac, Mac), tcp: Tcp, payload: &[u8]) -> Vec<u8> {
-    let mut builder = PacketBuilder::ethernet2(macs.0.0, macs.1.0).ipv4(from.0, to.0, 64).tcp(from.1, to.1, tcp.seq, 9000);
+    let mut builder =
+        PacketBuilder::ethernet2(macs.0.0, macs.1.0).ipv4(from.0, to.0, 64).tcp(from.1, to.1, tcp.seq, 9000);
     for flag in tcp.flags.chars() {
         builder = match flag {
             'S' => builder.syn(),
@@ -296,7 +305,6 @@ fn another_generation_makes_flows_stale_at_once() {
     assert_eq!(forward(&plane, 1, ack, &[]), Err(Verdict::Drop(DropReason::StaleFlow)));
     assert_eq!(reply(&plane, transit_port, ack, &[]), Verdict::Drop(DropReason::StaleFlow));
     plane.reap();
-    plane.reap();
     assert_eq!((open(&plane), plane.flow_keys.borrow().len()), (0, 0));
 }
 
@@ -308,7 +316,6 @@ fn idle_flows_are_freed_by_their_own_timer_and_everything_is_as_before() {
     let states = |at| {
         plane.jiffies.set(at);
         plane.reap();
-        plane.reap();
         open(&plane)
     };
     assert_eq!(states(99), 2);
@@ -318,38 +325,49 @@ fn idle_flows_are_freed_by_their_own_timer_and_everything_is_as_before() {
     let admission = &plane.admissions[0];
     assert_eq!(admission.tail.load().wrapping_sub(admission.head.load()), SLOTS);
     assert!(plane.flow_keys.borrow().is_empty());
-    assert!(plane.flows.iter().all(|flow| flow.state.load() == 0));
+    assert!(plane.flows.iter().all(|flow| flow.state.load() & crate::tcp::BITS == 0));
 }
 
 #[test]
 fn a_record_walks_through_its_ports_before_one_comes_back() {
-    let mut plane = plane();
-    plane.settings.as_mut().unwrap().closing = 0;
+    let plane = plane();
     let mut ports = std::collections::BTreeSet::new();
     for port in 0..64_512 {
         let transit_port = forward(&plane, 1, SYN, &[]).unwrap_or_else(|verdict| panic!("{port}: {verdict:?}"));
         assert!(ports.insert(transit_port), "{transit_port} again after {port}");
         forward(&plane, 1, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).unwrap();
-        plane.reap();
-        plane.reap();
     }
 }
 
 #[test]
-fn closed_flows_give_way_when_records_run_short() {
+fn closed_flows_give_way_to_new_ones_the_oldest_first() {
     let plane = plane();
-    let dial = |port| {
-        forward(&plane, port, SYN, &[]).map(|_| forward(&plane, port, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]))
-    };
-    for port in 1..=64 {
-        dial(port).unwrap().unwrap();
+    let mut transit_ports = Vec::new();
+    for port in 1..=500 {
+        transit_ports.push(connect(&plane, port));
+        forward(&plane, port, Tcp { flags: "R", seq: 1001, ack: 0 }, &[]).unwrap();
+        assert_eq!(open(&plane), 0);
     }
-    assert_eq!(dial(65), Err(Verdict::Refuse(DropReason::NoFreeSlot)));
-    assert_eq!(open(&plane), 0);
-    plane.jiffies.set(1);
-    plane.reap();
-    plane.reap();
-    dial(65).unwrap().unwrap();
+    let late = Tcp { flags: "A", seq: 5001, ack: 1001 };
+    for (age, transit_port) in transit_ports.iter().rev().enumerate() {
+        let kept = age < SLOTS as usize;
+        let verdict = reply(&plane, *transit_port, late, &[]);
+        assert_eq!(verdict == Verdict::Reply(CLIENT_SIDE), kept, "{age} connections later: {verdict:?}");
+    }
+    assert_eq!(plane.flow_keys.borrow().len(), SLOTS as usize);
+}
+
+#[test]
+fn open_connections_never_give_way() {
+    let mut plane = plane();
+    plane.endpoints[0].limit = 1000;
+    let transit_ports: Vec<u16> = (1..=64).map(|port| connect(&plane, port)).collect();
+    assert_eq!(forward(&plane, 65, SYN, &[]), Err(Verdict::Refuse(DropReason::NoFreeSlot)));
+    assert_eq!(open(&plane), 64);
+    for transit_port in transit_ports {
+        let data = Tcp { flags: "A", seq: 5001, ack: 1001 };
+        assert_eq!(reply(&plane, transit_port, data, b"data"), Verdict::Reply(CLIENT_SIDE));
+    }
 }
 
 #[test]

@@ -83,42 +83,26 @@ fn an_error_names_line_column_place_and_cause() {
     let error = ConfigError {
         line: 22,
         column: 36,
-        place: Place::Section {
-            header: "[[service]]",
-            name: Some("web".to_owned()),
-        },
+        place: Place::Section { header: "[[service]]", name: Some("web".to_owned()) },
         cause: Cause::BackendInTransit {
             address: "198.19.128.1".parse().unwrap(),
             transit: "198.19.128.0/17".parse().unwrap(),
         },
     };
-    assert_eq!(
-        parse(&text),
-        Err(ConfigErrors {
-            errors: vec![error]
-        })
-    );
+    assert_eq!(parse(&text), Err(ConfigErrors { errors: vec![error] }));
 }
 
 #[test]
 fn columns_count_characters() {
-    let errors = parse(r#"gateway = { region = "r", "ü" = 1, x = 2 }"#)
-        .unwrap_err()
-        .errors;
-    let places: Vec<_> = errors
-        .iter()
-        .map(|error| (error.line, error.column))
-        .collect();
+    let errors = parse(r#"gateway = { region = "r", "ü" = 1, x = 2 }"#).unwrap_err().errors;
+    let places: Vec<_> = errors.iter().map(|error| (error.line, error.column)).collect();
     assert_eq!(places, [(1, 27), (1, 36)]);
 }
 
 #[test]
 fn every_syntax_error_is_told_and_nothing_that_follows_from_one() {
-    let text = with(&[
-        (8, "address = 10.0.0.254/24"),
-        (12, "name = "),
-        (23, "ports = [{ client = 0, server = 8080 }]"),
-    ]);
+    let text =
+        with(&[(8, "address = 10.0.0.254/24"), (12, "name = "), (23, "ports = [{ client = 0, server = 8080 }]")]);
     assert_told(
         &text,
         &[
@@ -137,10 +121,7 @@ fn a_key_given_twice_is_told() {
 
 #[test]
 fn an_empty_file_is_told_what_to_begin_with() {
-    assert_told(
-        "",
-        &[r#"line 1: gateway is missing; add [gateway] with region = "region-1""#],
-    );
+    assert_told("", &[r#"line 1: gateway is missing; add [gateway] with region = "region-1""#]);
 }
 
 #[test]
@@ -162,19 +143,14 @@ fn a_section_that_could_not_be_read_makes_no_reference_unknown() {
         &with(&[(5, "name = 5")]),
         &[r#"line 5: [[vpc]]: name wants a string here, not integer; write name = "blue""#],
     );
-    assert_told(
-        &with(&[(12, "")]),
-        &[r#"line 11: [[vpc]]: name is missing; add name = "blue""#],
-    );
+    assert_told(&with(&[(12, "")]), &[r#"line 11: [[vpc]]: name is missing; add name = "blue""#]);
 }
 
 #[test]
 fn a_name_against_the_rule_can_still_be_referred_to() {
     assert_told(
         &with(&[(5, r#"name = "r e d""#), (30, r#"vpc = "r e d""#)]),
-        &[
-            r#"line 5: [[vpc]] "r e d": name "r e d" is not allowed; use 1 to 32 of A-Z a-z 0-9 _ -"#,
-        ],
+        &[r#"line 5: [[vpc]] "r e d": name "r e d" is not allowed; use 1 to 32 of A-Z a-z 0-9 _ -"#],
     );
 }
 

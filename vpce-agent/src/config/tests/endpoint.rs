@@ -3,18 +3,9 @@ use crate::model::slots;
 
 #[test]
 fn every_key_reaches_the_model() {
-    let desired = accepted(&followed_by(
-        "max_connections = 7\ntags = { env = \"demo\" }\ndns = false\n",
-    ));
+    let desired = accepted(&followed_by("max_connections = 7\ntags = { env = \"demo\" }\ndns = false\n"));
     let endpoint = &desired.endpoints["web"];
-    assert_eq!(
-        (
-            endpoint.service.as_str(),
-            endpoint.vpc.as_str(),
-            endpoint.subnet.as_str()
-        ),
-        ("web", "red", "default")
-    );
+    assert_eq!((endpoint.service.as_str(), endpoint.vpc.as_str(), endpoint.subnet.as_str()), ("web", "red", "default"));
     assert_eq!(endpoint.address, Some("10.0.0.100".parse().unwrap()));
     assert_eq!(endpoint.max_connections, 7);
     assert_eq!(endpoint.tags["env"], "demo");
@@ -57,10 +48,7 @@ fn service_vpc_and_subnet_exist() {
 #[test]
 fn the_address_is_a_free_one_of_the_subnet() {
     for (address, told) in [
-        (
-            "10.0.1.9",
-            r#"address 10.0.1.9 is not in subnet "default" (10.0.0.0/24); choose one of 10.0.0.1-10.0.0.254"#,
-        ),
+        ("10.0.1.9", r#"address 10.0.1.9 is not in subnet "default" (10.0.0.0/24); choose one of 10.0.0.1-10.0.0.254"#),
         (
             "10.0.0.0",
             "address 10.0.0.0 is the network or broadcast address of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254",
@@ -69,14 +57,8 @@ fn the_address_is_a_free_one_of_the_subnet() {
             "10.0.0.255",
             "address 10.0.0.255 is the network or broadcast address of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254",
         ),
-        (
-            "10.0.0.254",
-            "address 10.0.0.254 is held by the gateway itself; choose another",
-        ),
-        (
-            "::1",
-            r#"address "::1" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
-        ),
+        ("10.0.0.254", "address 10.0.0.254 is held by the gateway itself; choose another"),
+        ("::1", r#"address "::1" is not an IPv4 address of one host; write one such as 10.0.0.5"#),
     ] {
         assert_told(
             &with(&[(32, &format!("address = {address:?}"))]),
@@ -90,15 +72,11 @@ fn the_address_is_not_the_next_hop_nor_a_backend_of_the_same_vpc() {
     accepted(&with(&[(32, r#"address = "10.0.0.5""#)]));
     assert_told(
         &with(&[(30, r#"vpc = "blue""#), (32, r#"address = "10.0.0.5""#)]),
-        &[
-            r#"line 32: [[endpoint]] "web": address 10.0.0.5 is held by the backend of service "web"; choose another"#,
-        ],
+        &[r#"line 32: [[endpoint]] "web": address 10.0.0.5 is held by the backend of service "web"; choose another"#],
     );
     assert_told(
         &with(&[(30, r#"vpc = "blue""#), (32, r#"address = "10.0.0.1""#)]),
-        &[
-            r#"line 32: [[endpoint]] "web": address 10.0.0.1 is held by the VPC's next_hop; choose another"#,
-        ],
+        &[r#"line 32: [[endpoint]] "web": address 10.0.0.1 is held by the VPC's next_hop; choose another"#],
     );
 }
 
@@ -112,18 +90,13 @@ fn an_address_is_given_out_once_in_a_vpc() {
     accepted(&again("blue"));
     assert_told(
         &again("red"),
-        &[
-            r#"line 38: [[endpoint]] "again": address 10.0.0.100 is held by the endpoint of line 32; choose another"#,
-        ],
+        &[r#"line 38: [[endpoint]] "again": address 10.0.0.100 is held by the endpoint of line 32; choose another"#],
     );
 }
 
 #[test]
 fn a_vpc_may_be_consumer_and_provider_of_the_same_service() {
-    assert_eq!(
-        accepted(&with(&[(30, r#"vpc = "blue""#)])).endpoints["web"].vpc,
-        "blue"
-    );
+    assert_eq!(accepted(&with(&[(30, r#"vpc = "blue""#)])).endpoints["web"].vpc, "blue");
 }
 
 #[test]
@@ -139,9 +112,7 @@ fn the_limit_is_1_to_32768() {
     accepted(&followed_by("max_connections = 32768\n"));
     assert_told(
         &followed_by("max_connections = 0\n"),
-        &[
-            r#"line 33: [[endpoint]] "web": max_connections = 0 is out of range; choose one of 1-32768"#,
-        ],
+        &[r#"line 33: [[endpoint]] "web": max_connections = 0 is out of range; choose one of 1-32768"#],
     );
 }
 
@@ -150,15 +121,11 @@ fn only_admitted_domains_have_endpoints() {
     let refused = r#"line 29: [[endpoint]] "web": service "web" does not admit"#;
     assert_told(
         &with(&[(24, "")]),
-        &[&format!(
-            r#"{refused} domain "d-red"; add "iam:domain::d-red" to its permissions"#
-        )],
+        &[&format!(r#"{refused} domain "d-red"; add "iam:domain::d-red" to its permissions"#)],
     );
     assert_told(
         &with(&[(6, "")]),
-        &[&format!(
-            r#"{refused} the operator (a VPC without domain); add "*" to its permissions"#
-        )],
+        &[&format!(r#"{refused} the operator (a VPC without domain); add "*" to its permissions"#)],
     );
 }
 
@@ -186,16 +153,9 @@ fn what_a_faulty_vpc_or_service_admits_is_not_judged() {
 
 #[test]
 fn a_block_is_the_next_power_of_two_of_five_quarters_within_64_and_32768() {
-    for (connections, block) in [
-        (1, 64),
-        (51, 64),
-        (52, 128),
-        (3000, 4096),
-        (3277, 4096),
-        (26_214, 32_768),
-        (26_216, 32_768),
-        (32_768, 32_768),
-    ] {
+    for (connections, block) in
+        [(1, 64), (51, 64), (52, 128), (3000, 4096), (3277, 4096), (26_214, 32_768), (26_216, 32_768), (32_768, 32_768)]
+    {
         assert_eq!(slots(connections), block, "{connections}");
     }
     assert_eq!(accepted(VALID).endpoints["web"].slots(), 4096);

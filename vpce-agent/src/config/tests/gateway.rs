@@ -12,15 +12,9 @@ fn defaults_are_those_of_the_guide_and_of_rfc_5382() {
     let gateway = accepted(&gateway("")).gateway;
     assert_eq!(gateway.region, "region-1");
     assert_eq!(gateway.transit, "198.19.128.0/17".parse().unwrap());
-    assert_eq!(
-        (gateway.mode, gateway.refuse, gateway.max_flows),
-        (Mode::Auto, Refuse::Reset, 1_048_576)
-    );
+    assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Auto, Refuse::Reset, 1_048_576));
     let timers = gateway.timers;
-    assert_eq!(
-        [timers.opening, timers.established, timers.closing].map(|t| t.as_secs()),
-        [240, 7440, 240]
-    );
+    assert_eq!([timers.opening, timers.established, timers.closing].map(|t| t.as_secs()), [240, 7440, 240]);
 }
 
 #[test]
@@ -34,65 +28,30 @@ timers = { opening_secs = 1, established_secs = 86_400, closing_secs = 3 }"#,
     );
     let gateway = accepted(&text).gateway;
     assert_eq!(gateway.transit, "100.64.0.0/24".parse().unwrap());
-    assert_eq!(
-        (gateway.mode, gateway.refuse, gateway.max_flows),
-        (Mode::Generic, Refuse::Drop, 4096)
-    );
+    assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Generic, Refuse::Drop, 4096));
     let timers = gateway.timers;
-    assert_eq!(
-        [timers.opening, timers.established, timers.closing],
-        [1, 86_400, 3].map(Duration::from_secs)
-    );
-    assert_eq!(
-        accepted(&self::gateway("mode = \"xdp\"")).gateway.mode,
-        Mode::Xdp
-    );
+    assert_eq!([timers.opening, timers.established, timers.closing], [1, 86_400, 3].map(Duration::from_secs));
+    assert_eq!(accepted(&self::gateway("mode = \"xdp\"")).gateway.mode, Mode::Xdp);
 }
 
 #[test]
 fn the_region_is_required() {
-    assert_told(
-        "[gateway]\n",
-        &[r#"line 1: [gateway]: region is missing; add region = "region-1""#],
-    );
+    assert_told("[gateway]\n", &[r#"line 1: [gateway]: region is missing; add region = "region-1""#]);
 }
 
 #[test]
 fn the_transit_range_is_a_network_of_17_to_24_bits() {
     let example = "write one such as 10.0.0.0/24";
     for (transit, told) in [
-        (
-            "198.18.0.0/16",
-            "transit 198.18.0.0/16 is not of a usable size; choose a prefix length of 17-24"
-                .to_owned(),
-        ),
-        (
-            "198.18.0.0/25",
-            "transit 198.18.0.0/25 is not of a usable size; choose a prefix length of 17-24"
-                .to_owned(),
-        ),
-        (
-            "198.18.0.1/24",
-            "198.18.0.1/24 has bits set behind its prefix; write 198.18.0.0/24".to_owned(),
-        ),
-        (
-            "198.18.0.0",
-            format!(
-                r#"transit "198.18.0.0" is not an IPv4 address with a prefix length; {example}"#
-            ),
-        ),
+        ("198.18.0.0/16", "transit 198.18.0.0/16 is not of a usable size; choose a prefix length of 17-24".to_owned()),
+        ("198.18.0.0/25", "transit 198.18.0.0/25 is not of a usable size; choose a prefix length of 17-24".to_owned()),
+        ("198.18.0.1/24", "198.18.0.1/24 has bits set behind its prefix; write 198.18.0.0/24".to_owned()),
+        ("198.18.0.0", format!(r#"transit "198.18.0.0" is not an IPv4 address with a prefix length; {example}"#)),
         (
             "198.018.0.0/24",
-            format!(
-                r#"transit "198.018.0.0/24" is not an IPv4 address with a prefix length; {example}"#
-            ),
+            format!(r#"transit "198.018.0.0/24" is not an IPv4 address with a prefix length; {example}"#),
         ),
-        (
-            "224.0.0.0/24",
-            format!(
-                r#"transit "224.0.0.0/24" is not an IPv4 address with a prefix length; {example}"#
-            ),
-        ),
+        ("224.0.0.0/24", format!(r#"transit "224.0.0.0/24" is not an IPv4 address with a prefix length; {example}"#)),
     ] {
         let text = gateway(&format!("transit = {transit:?}"));
         assert_told(&text, &[&format!("line 3: [gateway]: {told}")]);
@@ -122,9 +81,7 @@ fn numbers_have_ranges() {
     for number in ["4095", "16777217", "-1", "99999999999999999999"] {
         assert_told(
             &gateway(&format!("max_flows = {number}")),
-            &[&format!(
-                "line 3: [gateway]: max_flows = {number} is out of range; choose one of 4096-16777216"
-            )],
+            &[&format!("line 3: [gateway]: max_flows = {number} is out of range; choose one of 4096-16777216")],
         );
     }
     assert_told(
@@ -138,15 +95,12 @@ fn numbers_have_ranges() {
 
 #[test]
 fn endpoints_need_no_more_flow_records_than_there_are() {
-    let more =
-        "[[endpoint]]\nname = \"more\"\nservice = \"web\"\nvpc = \"red\"\nsubnet = \"default\"\n";
+    let more = "[[endpoint]]\nname = \"more\"\nservice = \"web\"\nvpc = \"red\"\nsubnet = \"default\"\n";
     accepted(&followed_by(more).replace("region-1\"", "region-1\"\nmax_flows = 8192"));
     assert_told(
         &followed_by(more).replace("region-1\"", "region-1\"\nmax_flows = 8191"),
-        &[
-            "line 3: [gateway]: the endpoints' max_connections take 8192 flow records, more than max_flows = 8191; \
-           set max_flows = 8192, or lower max_connections",
-        ],
+        &["line 3: [gateway]: the endpoints' max_connections take 8192 flow records, more than max_flows = 8191; \
+           set max_flows = 8192, or lower max_connections"],
     );
 }
 

@@ -57,16 +57,8 @@ fn assert_sound(text: &str) {
         for error in &errors.errors {
             assert!((1..=lines).contains(&error.line), "{error}");
         }
-        assert_eq!(
-            errors.to_string().lines().count(),
-            errors.errors.len(),
-            "{errors}"
-        );
-        assert!(
-            errors
-                .errors
-                .is_sorted_by_key(|error| (error.line, error.column))
-        );
+        assert_eq!(errors.to_string().lines().count(), errors.errors.len(), "{errors}");
+        assert!(errors.errors.is_sorted_by_key(|error| (error.line, error.column)));
     }
 }
 
@@ -79,44 +71,23 @@ struct Shape {
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    (
-        vec(1_u8..5, 1..6),
-        vec(1_u16..=50, 1..6),
-        vec(1_u32..=3000, 0..40),
+    (vec(1_u8..5, 1..6), vec(1_u16..=50, 1..6), vec(1_u32..=3000, 0..40)).prop_map(
+        |(subnets_of_vpcs, ports_of_services, limits_of_endpoints)| Shape {
+            subnets_of_vpcs,
+            ports_of_services,
+            limits_of_endpoints,
+        },
     )
-        .prop_map(
-            |(subnets_of_vpcs, ports_of_services, limits_of_endpoints)| Shape {
-                subnets_of_vpcs,
-                ports_of_services,
-                limits_of_endpoints,
-            },
-        )
 }
 
 fn written(shape: &Shape) -> String {
     let vpcs = shape.subnets_of_vpcs.len();
     let services = shape.ports_of_services.len();
     let mut text = "[gateway]\nregion = \"region-1\"\n".to_owned();
+    text.extend(shape.subnets_of_vpcs.iter().enumerate().map(|(n, &subnets)| vpc(n, subnets)));
+    text.extend(shape.ports_of_services.iter().enumerate().map(|(n, &ports)| service(n, n % vpcs, ports)));
     text.extend(
-        shape
-            .subnets_of_vpcs
-            .iter()
-            .enumerate()
-            .map(|(n, &subnets)| vpc(n, subnets)),
-    );
-    text.extend(
-        shape
-            .ports_of_services
-            .iter()
-            .enumerate()
-            .map(|(n, &ports)| service(n, n % vpcs, ports)),
-    );
-    text.extend(
-        shape
-            .limits_of_endpoints
-            .iter()
-            .enumerate()
-            .map(|(n, &limit)| endpoint(n, n % services, n % vpcs, limit)),
+        shape.limits_of_endpoints.iter().enumerate().map(|(n, &limit)| endpoint(n, n % services, n % vpcs, limit)),
     );
     text
 }

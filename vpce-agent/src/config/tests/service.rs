@@ -11,34 +11,18 @@ fn every_key_reaches_the_model() {
     assert_eq!(service.vpc, "blue");
     assert_eq!(service.backend.kind, BackendKind::Lb);
     assert_eq!(service.backend.address.to_string(), "10.0.0.5");
-    let ports: Vec<_> = service
-        .ports
-        .iter()
-        .map(|(client, server)| (client.0.get(), server.0.get()))
-        .collect();
+    let ports: Vec<_> = service.ports.iter().map(|(client, server)| (client.0.get(), server.0.get())).collect();
     assert_eq!(ports, [(80, 8080)]);
-    assert_eq!(
-        service.permissions,
-        [Permission::Domain("d-red".to_owned())]
-    );
+    assert_eq!(service.permissions, [Permission::Domain("d-red".to_owned())]);
     assert_eq!(service.tags["env"], "demo");
 }
 
 #[test]
 fn a_backend_is_a_virtual_machine_unless_said_otherwise() {
     let kind = |line| accepted(&with(&[(22, line)])).services["web"].backend.kind;
-    assert_eq!(
-        kind(r#"backend = { address = "10.0.0.5" }"#),
-        BackendKind::Vm
-    );
-    assert_eq!(
-        kind(r#"backend = { kind = "vm", address = "10.0.0.5" }"#),
-        BackendKind::Vm
-    );
-    assert_eq!(
-        kind(r#"backend = { kind = "bms", address = "10.0.0.5" }"#),
-        BackendKind::Bms
-    );
+    assert_eq!(kind(r#"backend = { address = "10.0.0.5" }"#), BackendKind::Vm);
+    assert_eq!(kind(r#"backend = { kind = "vm", address = "10.0.0.5" }"#), BackendKind::Vm);
+    assert_eq!(kind(r#"backend = { kind = "bms", address = "10.0.0.5" }"#), BackendKind::Bms);
 }
 
 #[test]
@@ -56,15 +40,9 @@ fn name_vpc_backend_and_ports_are_required() {
 
 #[test]
 fn a_service_name_has_at_most_16_characters() {
-    accepted(&with(&[
-        (20, r#"name = "sixteen_chars-00""#),
-        (29, r#"service = "sixteen_chars-00""#),
-    ]));
+    accepted(&with(&[(20, r#"name = "sixteen_chars-00""#), (29, r#"service = "sixteen_chars-00""#)]));
     assert_told(
-        &with(&[
-            (20, r#"name = "seventeen-chars-0""#),
-            (29, r#"service = "seventeen-chars-0""#),
-        ]),
+        &with(&[(20, r#"name = "seventeen-chars-0""#), (29, r#"service = "seventeen-chars-0""#)]),
         &[
             r#"line 20: [[service]] "seventeen-chars-0": name "seventeen-chars-0" is not allowed; use 1 to 16 of A-Z a-z 0-9 _ -"#,
         ],
@@ -73,10 +51,7 @@ fn a_service_name_has_at_most_16_characters() {
 
 #[test]
 fn a_gateway_service_is_not_built_yet_and_nothing_else_is_asked_of_it() {
-    let text = with(&[
-        (22, r#"type = "gateway""#),
-        (23, r#"prefixes = ["100.125.0.0/16"]"#),
-    ]);
+    let text = with(&[(22, r#"type = "gateway""#), (23, r#"prefixes = ["100.125.0.0/16"]"#)]);
     assert_told(
         &text,
         &[
@@ -110,10 +85,7 @@ fn a_backend_is_in_a_subnet_or_behind_the_next_hop() {
 #[test]
 fn a_backend_has_an_address_of_its_own() {
     for (address, told) in [
-        (
-            "10.0.0.254",
-            "address 10.0.0.254 is held by the gateway itself; choose another",
-        ),
+        ("10.0.0.254", "address 10.0.0.254 is held by the gateway itself; choose another"),
         (
             "198.19.255.255",
             "address 198.19.255.255 is in the transit range 198.19.128.0/17; choose one of a subnet of the VPC",
@@ -130,40 +102,23 @@ fn a_backend_has_an_address_of_its_own() {
             "255.255.255.255",
             r#"address "255.255.255.255" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
         ),
-        (
-            "web.example",
-            r#"address "web.example" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
-        ),
+        ("web.example", r#"address "web.example" is not an IPv4 address of one host; write one such as 10.0.0.5"#),
     ] {
-        assert_told(
-            &with(&[(22, &backend(address))]),
-            &[&format!("line 22: [[service]] \"web\": {told}")],
-        );
+        assert_told(&with(&[(22, &backend(address))]), &[&format!("line 22: [[service]] \"web\": {told}")]);
     }
 }
 
 #[test]
 fn a_backend_is_not_judged_by_subnets_that_could_not_be_read() {
     assert_told(
-        &with(&[
-            (
-                16,
-                r#"subnets = [{ name = "default", cidr = "10.0.1.1/24" }]"#,
-            ),
-            (17, ""),
-        ]),
-        &[
-            r#"line 16: [[vpc]] "blue": 10.0.1.1/24 has bits set behind its prefix; write 10.0.1.0/24"#,
-        ],
+        &with(&[(16, r#"subnets = [{ name = "default", cidr = "10.0.1.1/24" }]"#), (17, "")]),
+        &[r#"line 16: [[vpc]] "blue": 10.0.1.1/24 has bits set behind its prefix; write 10.0.1.0/24"#],
     );
 }
 
 #[test]
 fn ports_are_1_to_65535() {
-    accepted(&with(&[(
-        23,
-        "ports = [{ client = 1, server = 65535, protocol = \"tcp\" }]",
-    )]));
+    accepted(&with(&[(23, "ports = [{ client = 1, server = 65535, protocol = \"tcp\" }]")]));
     assert_told(
         &with(&[(23, "ports = [{ client = 0, server = 65536 }]")]),
         &[
@@ -198,10 +153,7 @@ fn a_client_port_and_a_server_port_are_mapped_once() {
 fn udp_is_not_built_yet_and_shares_no_ports_with_tcp() {
     let dns = "{ client = 53, server = 53";
     assert_told(
-        &with(&[(
-            23,
-            &format!("ports = [{dns} }}, {dns}, protocol = \"udp\" }}]"),
-        )]),
+        &with(&[(23, &format!("ports = [{dns} }}, {dns}, protocol = \"udp\" }}]"))]),
         &[r#"line 23: [[service]] "web": protocol = "udp" is not built yet; choose one of "tcp""#],
     );
 }
@@ -219,19 +171,13 @@ fn a_service_has_1_to_50_ports() {
     );
     assert_told(
         &with(&[(23, &ports(0))]),
-        &[
-            r#"line 23: [[service]] "web": ports is empty; write ports = [{ client = 80, server = 8080 }]"#,
-        ],
+        &[r#"line 23: [[service]] "web": ports is empty; write ports = [{ client = 80, server = 8080 }]"#],
     );
 }
 
 #[test]
 fn a_permission_is_a_domain_or_a_star() {
-    let permissions = |line| {
-        accepted(&with(&[(24, line)])).services["web"]
-            .permissions
-            .clone()
-    };
+    let permissions = |line| accepted(&with(&[(24, line)])).services["web"].permissions.clone();
     assert_eq!(permissions(r#"permissions = ["*"]"#), [Permission::Anyone]);
     for permission in ["", "iam:domain::", "iam:domain::a b", "iam:user::a", "**"] {
         assert_told(
@@ -247,10 +193,7 @@ fn a_permission_is_a_domain_or_a_star() {
 #[test]
 fn tags_are_counted_and_their_characters_limited() {
     let (key, value) = ("ü".repeat(36), "ü".repeat(43));
-    accepted(&with(&[(
-        25,
-        &format!("tags = {{ \"{key}\" = \"{value}\", \"a b\" = \"c d\" }}"),
-    )]));
+    accepted(&with(&[(25, &format!("tags = {{ \"{key}\" = \"{value}\", \"a b\" = \"c d\" }}"))]));
     let eleven: Vec<_> = (0..11).map(|index| format!("k{index} = \"v\"")).collect();
     assert_told(
         &with(&[(25, &format!("tags = {{ {} }}", eleven.join(", ")))]),

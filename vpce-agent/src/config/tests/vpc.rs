@@ -43,10 +43,7 @@ fn a_domain_is_letters_digits_and_dashes() {
 
 #[test]
 fn an_interface_has_a_name_that_linux_takes() {
-    accepted(&with(&[(
-        7,
-        r#"attach = { interface = "fifteen@chars.0" }"#,
-    )]));
+    accepted(&with(&[(7, r#"attach = { interface = "fifteen@chars.0" }"#)]));
     for name in ["", ".", "..", "a b", "a/b", "eth0:1", "sixteen-chars-00"] {
         assert_told(
             &with(&[(7, &format!("attach = {{ interface = {name:?} }}"))]),
@@ -61,10 +58,7 @@ fn an_interface_has_a_name_that_linux_takes() {
 #[test]
 fn an_interface_is_attached_once_in_the_whole_file() {
     assert_told(
-        &with(&[(
-            14,
-            r#"attach = [{ interface = "tap0" }, { interface = "vpce-r" }, { interface = "tap0" }]"#,
-        )]),
+        &with(&[(14, r#"attach = [{ interface = "tap0" }, { interface = "vpce-r" }, { interface = "tap0" }]"#)]),
         &[
             r#"line 14: [[vpc]] "blue": interface "vpce-r" is taken by line 7; choose another"#,
             r#"line 14: [[vpc]] "blue": interface "tap0" is taken by line 14; choose another"#,
@@ -80,9 +74,7 @@ fn a_vpc_has_at_least_one_attachment() {
     );
     assert_told(
         &with(&[(7, r#"attach = "eth1""#)]),
-        &[
-            r#"line 7: [[vpc]] "red": attach wants a list here, not string; write attach = { interface = "eth1" }"#,
-        ],
+        &[r#"line 7: [[vpc]] "red": attach wants a list here, not string; write attach = { interface = "eth1" }"#],
     );
 }
 
@@ -92,10 +84,7 @@ fn vlan_and_vxlan_are_told_to_be_not_built_yet() {
     assert_told(
         &with(&[
             (7, r#"attach = { interface = "eth1", vlan = 100 }"#),
-            (
-                14,
-                r#"attach = [{ interface = "tap0" }, { vxlan = { vni = 42 } }]"#,
-            ),
+            (14, r#"attach = [{ interface = "tap0" }, { vxlan = { vni = 42 } }]"#),
         ]),
         &[
             &format!(r#"line 7: [[vpc]] "red": vlan is not built yet; {instead}"#),
@@ -130,13 +119,8 @@ fn prefixes_of_31_and_32_bits_have_only_hosts() {
 #[test]
 fn a_subnet_has_nothing_behind_its_prefix() {
     assert_told(
-        &with(&[(
-            9,
-            r#"subnets = [{ name = "default", cidr = "10.0.0.1/24" }]"#,
-        )]),
-        &[
-            r#"line 9: [[vpc]] "red": 10.0.0.1/24 has bits set behind its prefix; write 10.0.0.0/24"#,
-        ],
+        &with(&[(9, r#"subnets = [{ name = "default", cidr = "10.0.0.1/24" }]"#)]),
+        &[r#"line 9: [[vpc]] "red": 10.0.0.1/24 has bits set behind its prefix; write 10.0.0.0/24"#],
     );
 }
 
@@ -175,22 +159,13 @@ fn subnets_and_the_gateways_prefix_are_apart_from_the_transit_range() {
 #[test]
 fn the_next_hop_is_another_host_on_the_gateways_link() {
     for (next_hop, told) in [
-        (
-            "10.0.1.1",
-            "next_hop 10.0.1.1 is not on the link of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254",
-        ),
-        (
-            "10.0.0.254",
-            "address 10.0.0.254 is held by the gateway itself; choose another",
-        ),
+        ("10.0.1.1", "next_hop 10.0.1.1 is not on the link of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254"),
+        ("10.0.0.254", "address 10.0.0.254 is held by the gateway itself; choose another"),
         (
             "10.0.0.255",
             "address 10.0.0.255 is the network or broadcast address of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254",
         ),
-        (
-            "127.0.0.1",
-            r#"next_hop "127.0.0.1" is not an IPv4 address of one host; write one such as 10.0.0.5"#,
-        ),
+        ("127.0.0.1", r#"next_hop "127.0.0.1" is not an IPv4 address of one host; write one such as 10.0.0.5"#),
     ] {
         assert_told(
             &with(&[(17, &format!("next_hop = {next_hop:?}"))]),
