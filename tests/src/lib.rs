@@ -26,6 +26,7 @@ pub mod frames;
 mod interrupt;
 mod link;
 mod namespace;
+pub mod object;
 mod plan;
 mod process;
 mod report;

@@ -173,9 +173,9 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    (0..100_000).for_each(|_| {
+                    for _ in 0..100_000 {
                         value.add(1);
-                    })
+                    }
                 });
             }
         });
