@@ -40,8 +40,7 @@ impl Object {
             info.name_as_str() == Some("vpce") && maps.contains(&settings)
         };
         let info = loaded_programs().filter_map(Result::ok).find(ours).expect("the program in the kernel");
-        // SAFETY: it was loaded for XDP without an attach type of its own.
-        let program = unsafe { Xdp::from_program_info(info, "vpce".into(), XdpAttachType::Interface) };
+        let program = Xdp::from_program_info(info, "vpce".into(), XdpAttachType::Interface);
         Self { program: program.expect("a descriptor of the program"), maps }
     }
 

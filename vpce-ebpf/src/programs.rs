@@ -1,5 +1,7 @@
 //! The programs: one per frame, one per pass of the reaper.
 
+#![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
+
 use aya_ebpf::{
     bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
     helpers::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},

@@ -33,7 +33,9 @@ const LAYERS: &[Layer] = &[
     // All edges meet their clients on the one socket.
     layer("edges", &["api", "console", "metrics", "cli"], &[SOCKET, CONTROL, CONFIG, MODEL]),
     layer("edges", SOCKET, &[CONTROL, CONFIG, MODEL]),
-    layer("control", CONTROL, &[PORTS, CONFIG, MODEL]),
+    // The gateway's loop asks where backends are.
+    layer("control", &["reconcile"], &[&["neighbours"], PORTS, CONFIG, MODEL]),
+    layer("control", &["flow_gc", "dns", "neighbours"], &[PORTS, CONFIG, MODEL]),
     // Loading the programs opens their maps.
     layer("ports", &["dataplane"], &[MAPS, CONFIG, MODEL]),
     layer("ports", &["maps", "store", "net"], &[CONFIG, MODEL]),
