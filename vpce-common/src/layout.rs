@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0001;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0002;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub established: u32,
     /// Idle time of a flow that is closing or closed, in jiffies.
     pub closing: u32,
+    /// Idle time of a UDP flow, in jiffies.
+    pub udp: u32,
     /// 1: refuse with a RST; 0: say nothing.
     pub reset: u32,
     /// The transit range.
@@ -42,8 +44,6 @@ pub struct Settings {
     pub transit_mask: Be32,
     /// Flow records in `FLOWS`.
     pub max_flows: u32,
-    /// Always 0.
-    pub reserved: u32,
 }
 
 /// Key of `INGRESS`: where a frame came in. The value is the number of a link.
@@ -241,12 +241,12 @@ pub struct Ends {
     pub reserved: u16,
     /// IP header, forward.
     pub forward_ip: Delta,
-    /// TCP header, forward.
-    pub forward_tcp: Delta,
+    /// TCP or UDP header, forward.
+    pub forward_transport: Delta,
     /// IP header, reply.
     pub reply_ip: Delta,
-    /// TCP header, reply.
-    pub reply_tcp: Delta,
+    /// TCP or UDP header, reply.
+    pub reply_transport: Delta,
 }
 
 /// Value of `STATS` (per CPU), by number of the endpoint.

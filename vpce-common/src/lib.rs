@@ -20,4 +20,5 @@ pub mod reap;
 pub mod reason;
 pub mod slots;
 pub mod tcp;
+pub mod udp;
 pub mod wire;

@@ -5,6 +5,7 @@ use crate::{
     layout::Settings,
     slots,
     tcp::{self, BITS, BUSY, Timer},
+    wire::UDP,
 };
 
 /// Looks at one record, `now` in jiffies.
@@ -18,6 +19,7 @@ pub fn reap<D: Dataplane>(plane: &D, settings: &Settings, slot: u32, now: u32) -
     let ends = flow.ends();
     let endpoint = plane.endpoint(ends.endpoint)?;
     let limit = match tcp::timer(state) {
+        _ if ends.key.protocol == UDP.into() => settings.udp,
         Timer::Opening => settings.opening,
         Timer::Established => settings.established,
         Timer::Closing => settings.closing,

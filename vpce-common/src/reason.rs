@@ -61,6 +61,8 @@ reasons! {
     Internal = 16, "internal";
     /// The interface that the packet must leave by is missing.
     LinkMissing = 17, "link-missing";
+    /// UDP header does not fit its packet.
+    MalformedUdp = 18, "malformed-udp";
 }
 
 /// Places for drop reasons in the counters; more than there are, so that a new one changes no layout.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-pub use network_types::{arp::ArpHdr, ip::Ipv4Hdr, tcp::TcpHdr};
+pub use network_types::{arp::ArpHdr, ip::Ipv4Hdr, tcp::TcpHdr, udp::UdpHdr};
 
 /// A 16-bit integer in network byte order, aligned: what map keys hold.
 #[repr(transparent)]
@@ -145,6 +145,8 @@ unsafe impl Header for EthHdr {}
 unsafe impl Header for Ipv4Hdr {}
 // SAFETY: byte arrays and bytes only; the bitfield is two bytes.
 unsafe impl Header for TcpHdr {}
+// SAFETY: byte arrays only.
+unsafe impl Header for UdpHdr {}
 // SAFETY: byte arrays and bytes only.
 unsafe impl Header for ArpHdr {}
 // SAFETY: byte arrays and bytes only.
@@ -154,6 +156,7 @@ const _: () = {
     assert!(size_of::<EthHdr>() == 14 && align_of::<EthHdr>() == 1);
     assert!(size_of::<Ipv4Hdr>() == 20 && align_of::<Ipv4Hdr>() == 1);
     assert!(size_of::<TcpHdr>() == 20 && align_of::<TcpHdr>() == 1);
+    assert!(size_of::<UdpHdr>() == 8 && align_of::<UdpHdr>() == 1);
     assert!(size_of::<ArpHdr>() == 28 && align_of::<ArpHdr>() == 1);
     assert!(size_of::<EchoHdr>() == 8 && align_of::<EchoHdr>() == 1);
 };
@@ -166,6 +169,8 @@ pub const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 pub const ICMP: u8 = 1;
 /// IP protocol number of TCP.
 pub const TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub const UDP: u8 = 17;
 /// ICMP type of an echo request.
 pub const ECHO_REQUEST: u8 = 8;
 /// ICMP type of an echo reply.

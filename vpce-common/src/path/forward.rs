@@ -1,6 +1,6 @@
 //! From the client to the backend, on a known flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, hop, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, transport::Transport};
 use crate::{
     dataplane::Dataplane,
     layout::FlowKey,
@@ -12,12 +12,12 @@ use crate::{
 
 /// Translates a packet of the flow in `slot` and notes what it says of the connection.
 #[inline(always)]
-pub(super) fn forward<D: Dataplane>(
+pub(super) fn forward<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    tcp: &mut Tcp<'_>,
+    packet: &mut T,
     key: &FlowKey,
     slot: u32,
 ) -> Stage<Verdict> {
@@ -37,7 +37,7 @@ pub(super) fn forward<D: Dataplane>(
         return Err(drop_at(plane, number, DropReason::BackendUnreachable));
     }
     hop(plane, ip, ends.endpoint)?;
-    if tcp::track(flow, state, Side::Client, tcp.segment, plane.jiffies()) {
+    if packet.track(flow, state, Side::Client, plane.jiffies()) {
         slots::give_back(plane, ends.endpoint, slot);
     }
     if flow.client_link.load() != arrival.link_number {
@@ -50,9 +50,7 @@ pub(super) fn forward<D: Dataplane>(
     ip.dst_addr = ends.backend.to_wire();
     ip.ttl -= 1;
     ip.check = ends.forward_ip.apply(ip.check);
-    tcp.header.source = ends.transit_port.to_wire();
-    tcp.header.dest = ends.server_port.to_wire();
-    tcp.header.check = ends.forward_tcp.apply(tcp.header.check);
+    packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
 
     if flow.state.load() / USE != state / USE {
         return Err(Verdict::Drop(DropReason::Contended));

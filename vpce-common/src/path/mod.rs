@@ -13,14 +13,15 @@ mod refuse;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod transport;
 
-use self::packet::Tcp;
+use self::transport::Transport;
 use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Ingress, Link, Local, Settings, Totals},
     reason::DropReason,
     slots, tcp,
-    wire::{Be32, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, Ipv4Hdr, TCP},
+    wire::{Be32, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, Ipv4Hdr, TCP, UDP},
 };
 
 /// How the path ends.
@@ -86,7 +87,11 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(
     match ip.proto {
         TCP => {
             let tcp = packet::tcp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            segment(plane, arrival, eth, ip, tcp, frame)
+            flow(plane, arrival, eth, ip, tcp, frame)
+        }
+        UDP => {
+            let udp = packet::udp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            flow(plane, arrival, eth, ip, udp, frame)
         }
         ICMP => {
             let echo = packet::echo(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
@@ -97,32 +102,32 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(
 }
 
 #[inline(always)]
-fn segment<'f, D: Dataplane, F: Frame<'f>>(
+fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
     eth: &'f mut EthHdr,
     ip: &'f mut Ipv4Hdr,
-    mut tcp: Tcp<'f>,
+    mut packet: T,
     frame: F,
 ) -> Stage<Verdict> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return reply::reply(plane, arrival, eth, ip, &mut tcp);
+        return reply::reply(plane, arrival, eth, ip, &mut packet);
     }
-    let key = tcp.key(ip, arrival.link.vpc);
-    let known = plane.find(&key).filter(|slot| !dials_again(plane, &tcp, *slot));
+    let key = packet.key(ip, arrival.link.vpc);
+    let known = plane.find(&key).filter(|slot| !dials_again(plane, &packet, *slot));
     let slot = if let Some(slot) = known {
         Ok(slot)
     } else {
         let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
         hop(plane, ip, endpoint)?;
-        open::open(plane, arrival, eth, &tcp, &key, endpoint)
+        open::open(plane, arrival, eth, &packet, &key, endpoint)
     };
-    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut tcp, &key, slot)) {
-        Err(Verdict::Drop(reason)) if tcp.segment.opens() => {
+    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut packet, &key, slot)) {
+        Err(Verdict::Drop(reason)) if packet.opens() => {
             if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
                 stats.refused.add(1);
             }
-            Err(refuse::refuse(reason, arrival, eth, ip, &mut tcp, frame))
+            Err(packet.refuse(reason, arrival, eth, ip, frame))
         }
         outcome => outcome,
     }
@@ -131,8 +136,8 @@ fn segment<'f, D: Dataplane, F: Frame<'f>>(
 /// Whether a client dials again what it closed. Its old flow is over then: it gets one that is new
 /// in everything, the transit port too.
 #[inline(always)]
-fn dials_again<D: Dataplane>(plane: &D, tcp: &Tcp<'_>, slot: u32) -> bool {
-    if !tcp.segment.opens() {
+fn dials_again<D: Dataplane, T: Transport>(plane: &D, packet: &T, slot: u32) -> bool {
+    if !packet.opens() {
         return false;
     }
     let Some(flow) = plane.flow(slot) else { return false };

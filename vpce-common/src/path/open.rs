@@ -3,7 +3,7 @@
 //! The order, and what undoes it: a place in the limit (given back), a record from the ring (put
 //! back), the key in the hash, which publishes the flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
@@ -16,20 +16,20 @@ use crate::{
 
 /// Opens a flow for a first segment; answers the number of its record.
 ///
-/// On `Ok` the flow can be found and its endpoint is charged for it exactly once. Only a first
-/// segment opens one, so that stray segments cannot use up the limit.
+/// On `Ok` the flow can be found and its endpoint is charged for it exactly once. Of TCP only a
+/// first segment opens one, so that stray segments cannot use up the limit.
 #[inline(always)]
-pub(super) fn open<D: Dataplane>(
+pub(super) fn open<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
     eth: &EthHdr,
-    tcp: &Tcp<'_>,
+    packet: &T,
     key: &FlowKey,
     number: u32,
 ) -> Stage<u32> {
     const INTERNAL: Verdict = Verdict::Drop(DropReason::Internal);
     let refused = |reason| drop_at(plane, Some(number), reason);
-    if !tcp.segment.opens() {
+    if !packet.opens() {
         return Err(refused(DropReason::NoFlow));
     }
     if martian(arrival, key) {
@@ -64,7 +64,7 @@ pub(super) fn open<D: Dataplane>(
     let offset = slot - endpoint.first_slot + slots::rotation(state, endpoint.slots) * endpoint.slots;
     let ends = ends(endpoint, backend, key, eth, number, mapping.server_port, offset);
     // SAFETY: the record was taken, and is BUSY.
-    unsafe { begin(plane, flow, arrival, tcp, ends) };
+    unsafe { begin(plane, flow, arrival, packet, ends) };
     flow.state.store(state | OPEN);
     if plane.enter(key, slot) {
         return Ok(slot);
@@ -151,24 +151,21 @@ fn ends(
         client_mac: eth.from,
         reserved: 0,
         forward_ip: forward.and(Delta::HOP),
-        forward_tcp: forward.and(ports(client_ports, backend_ports)),
+        forward_transport: forward.and(ports(client_ports, backend_ports)),
         reply_ip: reply.and(Delta::HOP),
-        reply_tcp: reply.and(ports(backend_ports, client_ports)),
+        reply_transport: reply.and(ports(backend_ports, client_ports)),
     }
 }
 
-/// Writes a record for the flow that `tcp` opens.
+/// Writes a record for the flow that `packet` opens.
 ///
 /// # Safety
 /// As [`Flow::set_ends`].
 #[inline(always)]
-unsafe fn begin<D: Dataplane>(plane: &D, flow: &Flow, arrival: &Arrival<'_>, tcp: &Tcp<'_>, ends: Ends) {
+unsafe fn begin<D: Dataplane, T: Transport>(plane: &D, flow: &Flow, arrival: &Arrival<'_>, packet: &T, ends: Ends) {
     // SAFETY: the caller's promise.
     unsafe { flow.set_ends(ends) };
     flow.touched.store(plane.jiffies());
     flow.client_link.store(arrival.link_number);
-    flow.client_end.store(tcp.segment.end());
-    flow.client_ack.store(0);
-    flow.backend_end.store(0);
-    flow.backend_ack.store(0);
+    packet.begin(flow);
 }

@@ -2,16 +2,20 @@
 
 use crate::{
     dataplane::Frame,
-    layout::FlowKey,
     reason::DropReason,
     tcp::{FIN, RST, SYN, Segment},
-    wire::{self, Be16, Be32, ECHO_REQUEST, EchoHdr, EthHdr, Ipv4Hdr, TCP, TcpHdr},
+    wire::{self, ECHO_REQUEST, EchoHdr, EthHdr, Ipv4Hdr, TcpHdr, UdpHdr},
 };
 
 /// A TCP segment whose lengths agree with its packet and its frame.
 pub(super) struct Tcp<'f> {
     pub header: &'f mut TcpHdr,
     pub segment: Segment,
+}
+
+/// A UDP datagram whose lengths agree with its packet and its frame.
+pub(super) struct Udp<'f> {
+    pub header: &'f mut UdpHdr,
 }
 
 /// Checks the IPv4 header; answers the bytes of payload, which comes next in the frame.
@@ -53,25 +57,21 @@ pub(super) fn tcp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Tcp
     Ok(Tcp { header, segment })
 }
 
+/// Takes the UDP header of a payload.
+#[inline(always)]
+pub(super) fn udp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Udp<'f>, DropReason> {
+    let header = frame.take::<UdpHdr>().ok_or(DropReason::MalformedUdp)?;
+    let length = usize::from(u16::from_be_bytes(header.len));
+    if length < size_of::<UdpHdr>() || length > payload {
+        return Err(DropReason::MalformedUdp);
+    }
+    Ok(Udp { header })
+}
+
 /// Takes the header of an echo request.
 #[inline(always)]
 pub(super) fn echo<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<&'f mut EchoHdr, DropReason> {
     let echo = frame.take::<EchoHdr>().ok_or(DropReason::Protocol)?;
     let request = payload >= size_of::<EchoHdr>() && echo.kind == ECHO_REQUEST && echo.code == 0;
     if request { Ok(echo) } else { Err(DropReason::Protocol) }
-}
-
-impl Tcp<'_> {
-    /// The flow that the segment belongs to, as its client sees it.
-    #[inline(always)]
-    pub(super) fn key(&self, ip: &Ipv4Hdr, vpc: u16) -> FlowKey {
-        FlowKey {
-            client: Be32::from_wire(ip.src_addr),
-            endpoint: Be32::from_wire(ip.dst_addr),
-            client_port: Be16::from_wire(self.header.source),
-            endpoint_port: Be16::from_wire(self.header.dest),
-            vpc,
-            protocol: TCP.into(),
-        }
-    }
 }

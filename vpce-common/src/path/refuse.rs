@@ -14,7 +14,7 @@ use crate::{
 /// One that comes from where no client can be, or on its last hop, is answered by nothing; nor is
 /// one whose next try will go through.
 #[inline(always)]
-pub(super) fn refuse<'f, F: Frame<'f>>(
+pub(super) fn reset<'f, F: Frame<'f>>(
     reason: DropReason,
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,

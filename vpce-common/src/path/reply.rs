@@ -1,13 +1,13 @@
 //! From the backend to the client.
 
-use super::{Arrival, Stage, Verdict, drop_at, hop, packet::Tcp};
+use super::{Arrival, Stage, Verdict, drop_at, hop, transport::Transport};
 use crate::{
     dataplane::Dataplane,
     layout::FIRST_PORT,
     reason::DropReason,
     slots,
     tcp::{self, Side, USE},
-    wire::{Be16, Be32, EthHdr, Ipv4Hdr},
+    wire::{Be32, EthHdr, Ipv4Hdr},
 };
 
 /// Translates an answer. Transit address and port tell the record, so no hash is asked.
@@ -15,16 +15,16 @@ use crate::{
 /// What matches no flow is dropped silently: it makes no state and refreshes nothing
 /// (RFC 4787 REQ-8).
 #[inline(always)]
-pub(super) fn reply<D: Dataplane>(
+pub(super) fn reply<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    tcp: &mut Tcp<'_>,
+    packet: &mut T,
 ) -> Stage<Verdict> {
     const STRAY: Verdict = Verdict::Drop(DropReason::NotAReply);
     let transit = plane.transit(arrival.settings.transit_number(Be32::from_wire(ip.dst_addr))).ok_or(STRAY)?;
-    let port = Be16::from_wire(tcp.header.dest);
+    let port = packet.destination();
     if transit.slots == 0 || u32::from(port.get()) < FIRST_PORT {
         return Err(STRAY);
     }
@@ -43,7 +43,8 @@ pub(super) fn reply<D: Dataplane>(
         || ends.endpoint != transit.endpoint
         || ends.transit_port != port
         || ends.backend != Be32::from_wire(ip.src_addr)
-        || ends.server_port != Be16::from_wire(tcp.header.source)
+        || ends.server_port != packet.source()
+        || ends.key.protocol != u16::from(T::PROTOCOL)
     {
         return Err(stray(DropReason::NotAReply));
     }
@@ -53,7 +54,7 @@ pub(super) fn reply<D: Dataplane>(
     let out = plane.link(flow.client_link.load()).filter(|link| link.ifindex != 0);
     let Some(out) = out else { return Err(stray(DropReason::LinkMissing)) };
     hop(plane, ip, transit.endpoint)?;
-    if tcp::track(flow, state, Side::Backend, tcp.segment, plane.jiffies()) {
+    if packet.track(flow, state, Side::Backend, plane.jiffies()) {
         slots::give_back(plane, transit.endpoint, slot);
     }
 
@@ -63,9 +64,7 @@ pub(super) fn reply<D: Dataplane>(
     ip.dst_addr = ends.key.client.to_wire();
     ip.ttl -= 1;
     ip.check = ends.reply_ip.apply(ip.check);
-    tcp.header.source = ends.key.endpoint_port.to_wire();
-    tcp.header.dest = ends.key.client_port.to_wire();
-    tcp.header.check = ends.reply_tcp.apply(tcp.header.check);
+    packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
 
     if flow.state.load() / USE != state / USE {
         return Err(Verdict::Drop(DropReason::Contended));

@@ -1,0 +1,166 @@
+//! What the path asks of a transport protocol, and how TCP and UDP answer.
+
+use super::{
+    Arrival, Verdict,
+    packet::{Tcp, Udp},
+    refuse,
+};
+use crate::{
+    checksum::Delta,
+    dataplane::Frame,
+    layout::{Flow, FlowKey},
+    reason::DropReason,
+    tcp::{self, Side},
+    udp,
+    wire::{self, Be16, Be32, EthHdr, Ipv4Hdr},
+};
+
+/// One packet of a transport protocol.
+pub(super) trait Transport {
+    /// IP protocol number.
+    const PROTOCOL: u8;
+
+    /// The port that it comes from.
+    fn source(&self) -> Be16;
+
+    /// The port that it goes to.
+    fn destination(&self) -> Be16;
+
+    /// Gives it other ports, and the checksum that addresses and ports make.
+    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta);
+
+    /// Whether it may open a flow.
+    fn opens(&self) -> bool;
+
+    /// Notes in a new flow what its first packet says.
+    fn begin(&self, flow: &Flow);
+
+    /// Notes in a flow whose state was `state` what this packet says; answers whether it closed it.
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool;
+
+    /// Tells the client that its first packet opened no flow, where the protocol has a word for it.
+    fn refuse<'f, F: Frame<'f>>(
+        &mut self,
+        reason: DropReason,
+        arrival: &Arrival<'_>,
+        eth: &mut EthHdr,
+        ip: &mut Ipv4Hdr,
+        frame: F,
+    ) -> Verdict;
+
+    /// The flow that it belongs to, as its client sees it.
+    #[inline(always)]
+    fn key(&self, ip: &Ipv4Hdr, vpc: u16) -> FlowKey {
+        FlowKey {
+            client: Be32::from_wire(ip.src_addr),
+            endpoint: Be32::from_wire(ip.dst_addr),
+            client_port: self.source(),
+            endpoint_port: self.destination(),
+            vpc,
+            protocol: Self::PROTOCOL.into(),
+        }
+    }
+}
+
+impl Transport for Tcp<'_> {
+    const PROTOCOL: u8 = wire::TCP;
+
+    #[inline(always)]
+    fn source(&self) -> Be16 {
+        Be16::from_wire(self.header.source)
+    }
+
+    #[inline(always)]
+    fn destination(&self) -> Be16 {
+        Be16::from_wire(self.header.dest)
+    }
+
+    #[inline(always)]
+    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta) {
+        self.header.source = source.to_wire();
+        self.header.dest = destination.to_wire();
+        self.header.check = delta.apply(self.header.check);
+    }
+
+    #[inline(always)]
+    fn opens(&self) -> bool {
+        self.segment.opens()
+    }
+
+    #[inline(always)]
+    fn begin(&self, flow: &Flow) {
+        flow.client_end.store(self.segment.end());
+        flow.client_ack.store(0);
+        flow.backend_end.store(0);
+        flow.backend_ack.store(0);
+    }
+
+    #[inline(always)]
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool {
+        tcp::track(flow, state, side, self.segment, now)
+    }
+
+    #[inline(always)]
+    fn refuse<'f, F: Frame<'f>>(
+        &mut self,
+        reason: DropReason,
+        arrival: &Arrival<'_>,
+        eth: &mut EthHdr,
+        ip: &mut Ipv4Hdr,
+        frame: F,
+    ) -> Verdict {
+        refuse::reset(reason, arrival, eth, ip, self, frame)
+    }
+}
+
+impl Transport for Udp<'_> {
+    const PROTOCOL: u8 = wire::UDP;
+
+    #[inline(always)]
+    fn source(&self) -> Be16 {
+        Be16::from_wire(self.header.src)
+    }
+
+    #[inline(always)]
+    fn destination(&self) -> Be16 {
+        Be16::from_wire(self.header.dst)
+    }
+
+    #[inline(always)]
+    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta) {
+        self.header.src = source.to_wire();
+        self.header.dst = destination.to_wire();
+        // Zero says that there is none, and stays; one that comes out as zero is sent as all ones
+        // (RFC 768).
+        if self.header.check != [0, 0] {
+            let check = delta.apply(self.header.check);
+            self.header.check = if check == [0, 0] { [0xff, 0xff] } else { check };
+        }
+    }
+
+    #[inline(always)]
+    fn opens(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn begin(&self, _flow: &Flow) {}
+
+    #[inline(always)]
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool {
+        udp::track(flow, state, side, now);
+        false
+    }
+
+    #[inline(always)]
+    fn refuse<'f, F: Frame<'f>>(
+        &mut self,
+        reason: DropReason,
+        _arrival: &Arrival<'_>,
+        _eth: &mut EthHdr,
+        _ip: &mut Ipv4Hdr,
+        _frame: F,
+    ) -> Verdict {
+        Verdict::Drop(reason)
+    }
+}
