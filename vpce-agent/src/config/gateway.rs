@@ -30,6 +30,7 @@ const TIMER_KEYS: Keys = Keys {
         ("opening_secs", "opening_secs = 240"),
         ("established_secs", "established_secs = 7440"),
         ("closing_secs", "closing_secs = 240"),
+        ("udp_secs", "udp_secs = 300"),
     ],
     planned: &[],
 };
@@ -47,9 +48,13 @@ const DEFAULT_FLOWS: u32 = 1 << 20;
 /// Most flow records that a gateway may have.
 pub(super) const MAX_FLOWS: u32 = 1 << 24;
 
-/// RFC 5382 REQ-5.
-const DEFAULT_TIMERS: Timers =
-    Timers { opening: Duration::from_mins(4), established: Duration::from_mins(124), closing: Duration::from_mins(4) };
+/// RFC 5382 REQ-5, RFC 4787 REQ-5.
+const DEFAULT_TIMERS: Timers = Timers {
+    opening: Duration::from_mins(4),
+    established: Duration::from_mins(124),
+    closing: Duration::from_mins(4),
+    udp: Duration::from_mins(5),
+};
 
 /// The section as far as it could be read.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +94,8 @@ fn timers(value: Value<'_>) -> Read<Timers> {
     let opening = timer("opening_secs", DEFAULT_TIMERS.opening);
     let established = timer("established_secs", DEFAULT_TIMERS.established);
     let closing = timer("closing_secs", DEFAULT_TIMERS.closing);
-    Ok(Timers { opening: opening?, established: established?, closing: closing? })
+    let udp = timer("udp_secs", DEFAULT_TIMERS.udp);
+    Ok(Timers { opening: opening?, established: established?, closing: closing?, udp: udp? })
 }
 
 impl Draft<'_> {

@@ -15,7 +15,7 @@ use super::{
     value::{Value, each},
     vpc::{self, Vpcs},
 };
-use crate::model::{Backend, BackendKind, Permission, Port, Service};
+use crate::model::{Backend, BackendKind, Dial, Permission, Port, Protocol, Service};
 
 const KEYS: Keys = Keys {
     known: &[
@@ -41,7 +41,7 @@ const PORT_KEYS: Keys = Keys {
 
 const TYPES: &[(&str, Option<()>)] = &[("interface", Some(())), ("gateway", None)];
 
-const PROTOCOLS: &[(&str, Option<()>)] = &[("tcp", Some(())), ("udp", None)];
+const PROTOCOLS: &[(&str, Option<Protocol>)] = &[("tcp", Some(Protocol::Tcp)), ("udp", Some(Protocol::Udp))];
 
 const KINDS: &[(&str, Option<BackendKind>)] =
     &[("vm", Some(BackendKind::Vm)), ("lb", Some(BackendKind::Lb)), ("bms", Some(BackendKind::Bms))];
@@ -57,7 +57,7 @@ pub(super) type Services<'d> = Named<'d, Draft<'d>>;
 pub(super) struct Draft<'d> {
     pub(super) vpc: Read<(&'d str, &'d vpc::Draft<'d>)>,
     pub(super) backend: Read<Backend>,
-    ports: Read<BTreeMap<Port, Port>>,
+    ports: Read<BTreeMap<Dial, Port>>,
     pub(super) permissions: Read<Vec<Permission>>,
     tags: Read<BTreeMap<String, String>>,
     /// Err if it asks for what isn't built yet.
@@ -106,22 +106,22 @@ fn backend<'d>(value: Value<'d>, vpc: Read<(&'d str, &'d vpc::Draft<'d>)>, trans
 }
 
 /// The ports; pairs of server port and protocol are unique too (guide §2.2.2).
-fn ports(value: Value<'_>) -> Read<BTreeMap<Port, Port>> {
+fn ports(value: Value<'_>) -> Read<BTreeMap<Dial, Port>> {
     let (mut clients, mut servers) = (BTreeMap::new(), BTreeMap::new());
     each(value.items(1..=MAX_PORTS)?, |entry| {
         let table = entry.table(PORT_KEYS)?;
-        let protocol = table.or("protocol", (), |value| value.word(PROTOCOLS));
+        let protocol = table.or("protocol", Protocol::Tcp, |value| value.word(PROTOCOLS));
         let client = table.required("client", |value| unique_port(value, protocol, &mut clients));
         let server = table.required("server", |value| unique_port(value, protocol, &mut servers));
-        Ok((client?, server?))
+        Ok((client?, server?.port))
     })
 }
 
-fn unique_port(value: Value<'_>, protocol: Read<()>, lines: &mut BTreeMap<Port, usize>) -> Read<Port> {
+fn unique_port(value: Value<'_>, protocol: Read<Protocol>, lines: &mut BTreeMap<Dial, usize>) -> Read<Dial> {
     let port = value.port()?;
-    protocol?;
-    match lines.insert(port, value.line()) {
-        None => Ok(port),
+    let dial = Dial { protocol: protocol?, port };
+    match lines.insert(dial, value.line()) {
+        None => Ok(dial),
         Some(line) => value.fail(Cause::Duplicate { key: value.key.to_owned(), value: port.to_string(), line }),
     }
 }

@@ -61,7 +61,7 @@ pub enum Refuse {
     Drop,
 }
 
-/// Idle times after which a TCP flow is freed (RFC 5382 REQ-5).
+/// Idle times after which a flow is freed; those of TCP by RFC 5382 REQ-5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timers {
     /// Handshake not complete.
@@ -70,6 +70,8 @@ pub struct Timers {
     pub established: Duration,
     /// FIN or RST seen.
     pub closing: Duration,
+    /// No datagram of a UDP client (RFC 4787 REQ-5).
+    pub udp: Duration,
 }
 
 /// A tenant network.
@@ -94,8 +96,8 @@ pub struct Service {
     pub vpc: String,
     /// What answers.
     pub backend: Backend,
-    /// Server port by endpoint port: at least one, at most 50.
-    pub ports: BTreeMap<Port, Port>,
+    /// Server port by what is dialled: at least one, at most 50.
+    pub ports: BTreeMap<Dial, Port>,
     /// Tenants that may make endpoints besides the service's own.
     pub permissions: Vec<Permission>,
     /// Operator's labels.
@@ -184,7 +186,36 @@ pub const fn slots(max_connections: u32) -> u32 {
 
 const MIN_SLOTS: u32 = 64;
 
-/// A TCP port that can be dialled: 1..=65535.
+/// A port of an endpoint, of one protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dial {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The endpoint port.
+    pub port: Port,
+}
+
+/// What a port mapping can be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+impl Protocol {
+    /// The name in files and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// A port that can be dialled: 1..=65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(pub NonZeroU16);
 

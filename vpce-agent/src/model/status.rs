@@ -75,8 +75,10 @@ pub struct BackendStatus {
 }
 
 /// A port mapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortStatus {
+    /// `tcp` or `udp`.
+    pub protocol: String,
     /// The endpoint port.
     pub client: u16,
     /// The backend's port.

@@ -10,7 +10,7 @@ use vpce_common::{
 use super::Entries;
 use crate::{
     model::{
-        Desired, Gateway, Refuse,
+        Desired, Gateway, Protocol, Refuse,
         leases::{EndpointLease, Held, Leases},
     },
     neighbours::Neighbour,
@@ -56,11 +56,11 @@ fn settings(gateway: &Gateway, hertz: u32) -> Settings {
         opening: ticks(gateway.timers.opening),
         established: ticks(gateway.timers.established),
         closing: ticks(gateway.timers.closing),
+        udp: ticks(gateway.timers.udp),
         reset: (gateway.refuse == Refuse::Reset).into(),
         transit: gateway.transit.network().into(),
         transit_mask: gateway.transit.netmask().into(),
         max_flows: gateway.max_flows,
-        reserved: 0,
     }
 }
 
@@ -116,12 +116,15 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, entries: &mut
     let Some(wanted) = wanted else { return };
 
     entries.addresses.insert(Local { vpc: lease.vpc.into(), address: lease.address.into() }, number);
-    for (client, server) in &desired.services[&wanted.service].ports {
+    for (dial, server) in &desired.services[&wanted.service].ports {
         let dialled = Dialled {
             endpoint: lease.address.into(),
             vpc: lease.vpc,
-            endpoint_port: Be16::new(client.0.get()),
-            protocol: wire::TCP.into(),
+            endpoint_port: Be16::new(dial.port.0.get()),
+            protocol: match dial.protocol {
+                Protocol::Tcp => wire::TCP.into(),
+                Protocol::Udp => wire::UDP.into(),
+            },
         };
         let mapping = Mapping { endpoint: number, server_port: Be16::new(server.0.get()), reserved: 0 };
         entries.mappings.insert(dialled, mapping);

@@ -8,7 +8,7 @@ use super::Gateway;
 use crate::{
     maps::MapError,
     model::{
-        BackendKind, Endpoint, Service, Vpc,
+        BackendKind, Dial, Endpoint, Port, Service, Vpc,
         status::{
             AttachmentStatus, BackendStatus, ConnectionStatus, EndpointStatus, PacketStatus, PortStatus, ServiceStatus,
             Status, TrafficStatus, VpcStatus,
@@ -126,7 +126,12 @@ impl Gateway {
 
 fn ports(service: &Service) -> Vec<PortStatus> {
     let ports = service.ports.iter();
-    ports.map(|(client, server)| PortStatus { client: client.0.get(), server: server.0.get() }).collect()
+    let port = |(dial, server): (&Dial, &Port)| PortStatus {
+        protocol: dial.protocol.name().to_owned(),
+        client: dial.port.0.get(),
+        server: server.0.get(),
+    };
+    ports.map(port).collect()
 }
 
 fn by_reason(dropped: &[u64]) -> BTreeMap<String, u64> {

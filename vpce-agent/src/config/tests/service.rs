@@ -11,7 +11,7 @@ fn every_key_reaches_the_model() {
     assert_eq!(service.vpc, "blue");
     assert_eq!(service.backend.kind, BackendKind::Lb);
     assert_eq!(service.backend.address.to_string(), "10.0.0.5");
-    let ports: Vec<_> = service.ports.iter().map(|(client, server)| (client.0.get(), server.0.get())).collect();
+    let ports: Vec<_> = service.ports.iter().map(|(dial, server)| (dial.port.0.get(), server.0.get())).collect();
     assert_eq!(ports, [(80, 8080)]);
     assert_eq!(service.permissions, [Permission::Domain("d-red".to_owned())]);
     assert_eq!(service.tags["env"], "demo");
@@ -150,11 +150,12 @@ fn a_client_port_and_a_server_port_are_mapped_once() {
 }
 
 #[test]
-fn udp_is_not_built_yet_and_shares_no_ports_with_tcp() {
+fn tcp_and_udp_share_no_ports() {
     let dns = "{ client = 53, server = 53";
+    accepted(&with(&[(23, &format!("ports = [{dns} }}, {dns}, protocol = \"udp\" }}]"))]));
     assert_told(
-        &with(&[(23, &format!("ports = [{dns} }}, {dns}, protocol = \"udp\" }}]"))]),
-        &[r#"line 23: [[service]] "web": protocol = "udp" is not built yet; choose one of "tcp""#],
+        &with(&[(23, &format!("ports = [{dns}, protocol = \"sctp\" }}]"))]),
+        &[r#"line 23: [[service]] "web": protocol = "sctp" is not known; choose one of "tcp", "udp""#],
     );
 }
 
