@@ -44,7 +44,7 @@ pub use namespace::{Namespace, Page};
 pub use plan::Plan;
 pub use process::{Finished, Process, finish, output};
 pub use rig::{Footprint, Rig};
-pub use servers::{Redis, Web, sha256};
+pub use servers::{Names, Redis, Web, sha256};
 pub use view::View;
 pub use wait::{wait_for, wait_until};
 pub use wire::Wire;
@@ -92,6 +92,10 @@ pub mod port {
     pub const ECHO_SERVER: u16 = 7007;
     /// Redis, on both sides.
     pub const REDIS: u16 = 6379;
+    /// DNS as the client dials it.
+    pub const NAMES: u16 = 53;
+    /// DNS as [`crate::Names`] serves it.
+    pub const NAMES_SERVER: u16 = 5353;
     /// A port that no service publishes.
     pub const UNPUBLISHED: u16 = 81;
 }

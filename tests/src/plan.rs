@@ -19,7 +19,7 @@ const MAX_FLOWS: u32 = 1 << 15;
 pub struct Plan {
     pub(crate) tenants: usize,
     gateway: String,
-    ports: Vec<(u16, u16)>,
+    ports: Vec<(&'static str, u16, u16)>,
     max_connections: Option<u32>,
     without_endpoint: Option<usize>,
     config: Option<String>,
@@ -32,7 +32,11 @@ impl Plan {
         Self {
             tenants,
             gateway: String::new(),
-            ports: vec![(port::WEB, port::WEB_SERVER), (port::ECHO, port::ECHO_SERVER), (port::REDIS, port::REDIS)],
+            ports: vec![
+                ("tcp", port::WEB, port::WEB_SERVER),
+                ("tcp", port::ECHO, port::ECHO_SERVER),
+                ("tcp", port::REDIS, port::REDIS),
+            ],
             max_connections: None,
             without_endpoint: None,
             config: None,
@@ -53,10 +57,10 @@ impl Plan {
         self
     }
 
-    /// Publishes a further port of the backends.
+    /// Publishes a further port of the backends, of `tcp` or `udp`.
     #[must_use]
-    pub fn publish(mut self, client: u16, server: u16) -> Self {
-        self.ports.push((client, server));
+    pub fn publish(mut self, protocol: &'static str, client: u16, server: u16) -> Self {
+        self.ports.push((protocol, client, server));
         self
     }
 
@@ -113,8 +117,8 @@ max_flows = {MAX_FLOWS}
 
     fn service(&self, tenant: usize) -> String {
         let mut ports = String::new();
-        for (client, server) in &self.ports {
-            let written = write!(ports, "{{ client = {client}, server = {server}, protocol = \"tcp\" }}, ");
+        for (protocol, client, server) in &self.ports {
+            let written = write!(ports, "{{ client = {client}, server = {server}, protocol = \"{protocol}\" }}, ");
             written.expect("a String takes all");
         }
         format!(

@@ -17,7 +17,7 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
-    Agent, Echo, Link, Namespace, Plan, Redis, View, Web, Wire,
+    Agent, Echo, Link, Names, Namespace, Plan, Redis, View, Web, Wire,
     address::{BACKEND, CLIENT},
     agent::find_binary,
     interrupt,
@@ -156,6 +156,12 @@ impl Rig {
     #[must_use]
     pub fn redis(&self, n: usize) -> Redis {
         Redis::serve(self.backend(n), self.home())
+    }
+
+    /// Runs a name server in backend `n`.
+    #[must_use]
+    pub fn names(&self, n: usize) -> Names {
+        Names::serve(self.backend(n), self.home())
     }
 
     /// Serves echo in backend `n`.

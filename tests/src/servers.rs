@@ -72,6 +72,25 @@ impl Redis {
     }
 }
 
+/// A name server that knows one name, `who.test`: the address of the backend it runs in.
+#[derive(Debug)]
+pub struct Names {
+    _process: Process,
+}
+
+impl Names {
+    /// Serves UDP and TCP on [`port::NAMES_SERVER`] in a namespace.
+    pub(crate) fn serve(namespace: &Namespace, home: &Path) -> Self {
+        let mut dnsmasq = namespace.command("dnsmasq");
+        dnsmasq.args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root"]);
+        dnsmasq.args(["--pid-file=", "--log-facility=-", "--address=/who.test/10.0.0.5"]);
+        dnsmasq.arg(format!("--port={}", port::NAMES_SERVER));
+        let mut process = Process::spawn(&mut dnsmasq, &home.join("dnsmasq.log"));
+        wait_for_listener(namespace, port::NAMES_SERVER, &mut process);
+        Self { _process: process }
+    }
+}
+
 /// The SHA-256 of a file, in hex.
 #[must_use]
 pub fn sha256(file: &Path) -> String {

@@ -139,7 +139,7 @@ fn a_reload_keeps_the_connections_of_what_did_not_change() {
     let mut talk = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
     let before = rig.endpoint(1);
 
-    rig.write_config(&rig.plan().max_connections(500).publish(8000, port::OTHER_WEB_SERVER).toml());
+    rig.write_config(&rig.plan().max_connections(500).publish("tcp", 8000, port::OTHER_WEB_SERVER).toml());
     rig.agent().reload();
 
     talk.say("still here").expect("the old connection");

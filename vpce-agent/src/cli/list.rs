@@ -28,7 +28,8 @@ pub(super) fn table(kind: Kind, status: &Status) -> String {
 
 /// `tcp 80->8080, udp 53->53`
 pub(super) fn ports(ports: &[PortStatus]) -> String {
-    let ports: Vec<String> = ports.iter().map(|port| format!("{} {}->{}", port.protocol, port.client, port.server)).collect();
+    let ports: Vec<String> =
+        ports.iter().map(|port| format!("{} {}->{}", port.protocol, port.client, port.server)).collect();
     ports.join(", ")
 }
 

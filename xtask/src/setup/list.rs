@@ -30,6 +30,8 @@ pub const ITEMS: &[Item] = &[
     Item::tool("nginx", "nginx-light"),
     Item::tool("redis-server", "redis-server"),
     Item::tool("redis-benchmark", "redis-tools"),
+    Item::tool("dnsmasq", "dnsmasq-base"),
+    Item::tool("dig", "bind9-dnsutils"),
     Item::tool("systemd-analyze", "systemd"),
     Item::new(Rig, "bpffs", bpffs, mount_bpffs),
 ];
