@@ -22,7 +22,7 @@ fn names_are_resolved_through_the_endpoint_over_udp_and_over_tcp() {
         assert_eq!(output(&mut dig).trim(), "10.0.0.5", "{transport}");
     }
     let told = rig.endpoint(1);
-    assert!(told.number("forward.packets") > 5 && told.number("reply.packets") > 5, "{told}");
+    assert!(told.number("forward.packets") > 3 && told.number("reply.packets") > 3, "{told}");
     assert_eq!(told.number("refused"), 0);
 }
 

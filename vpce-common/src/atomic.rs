@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 #[derive(Debug, Default)]
 pub struct Atomic32(UnsafeCell<u32>);
 
-// SAFETY: every access goes through an atomic instruction.
+// SAFETY: every access is one aligned 32-bit instruction, atomic where it reads and writes.
 unsafe impl Sync for Atomic32 {}
 
 #[cfg(target_arch = "bpf")]
@@ -29,10 +29,6 @@ mod imp {
     pub unsafe fn add(at: *mut u32, value: u32) -> u32 {
         // SAFETY: as the caller's.
         unsafe { intrinsics::atomic_xadd::<u32, u32, { AcqRel }>(at, value) }
-    }
-    pub unsafe fn or(at: *mut u32, bits: u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { intrinsics::atomic_or::<u32, u32, { AcqRel }>(at, bits) }
     }
     pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
         // SAFETY: as the caller's.
@@ -58,10 +54,6 @@ mod imp {
     pub unsafe fn add(at: *mut u32, value: u32) -> u32 {
         // SAFETY: as the caller's.
         unsafe { AtomicU32::from_ptr(at) }.fetch_add(value, AcqRel)
-    }
-    pub unsafe fn or(at: *mut u32, bits: u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { AtomicU32::from_ptr(at) }.fetch_or(bits, AcqRel)
     }
     pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
         // SAFETY: as the caller's.
@@ -103,13 +95,6 @@ impl Atomic32 {
     #[inline(always)]
     pub fn sub(&self, value: u32) -> u32 {
         self.add(value.wrapping_neg())
-    }
-
-    /// Sets bits; answers the value before.
-    #[inline(always)]
-    pub fn or(&self, bits: u32) -> u32 {
-        // SAFETY: as in `load`.
-        unsafe { imp::or(self.0.get(), bits) }
     }
 
     /// Writes `new` if the value is `old`.
@@ -161,9 +146,8 @@ mod tests {
         let value = Atomic32::new(5);
         assert_eq!(value.add(3), 5);
         assert_eq!(value.sub(1), 8);
-        assert_eq!(value.or(0x10), 7);
-        assert_eq!(value.swap_if(7, 9), Err(0x17));
-        assert_eq!(value.swap_if(0x17, 9), Ok(()));
+        assert_eq!(value.swap_if(8, 9), Err(7));
+        assert_eq!(value.swap_if(7, 9), Ok(()));
         assert_eq!(value.load(), 9);
     }
 

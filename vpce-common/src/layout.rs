@@ -42,8 +42,8 @@ pub struct Settings {
     pub transit: Be32,
     /// Its mask.
     pub transit_mask: Be32,
-    /// Flow records in `FLOWS`.
-    pub max_flows: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// Key of `INGRESS`: where a frame came in. The value is the number of a link.
@@ -198,8 +198,7 @@ pub struct FlowKey {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct Flow {
-    /// Low 8 bits: [`crate::tcp`]'s, 0 for a free record. High 24 bits: how often the record was
-    /// used, so that nobody takes its next flow for the last one.
+    /// [`crate::state`]'s; its low 8 bits are 0 in a free record.
     pub state: Atomic32,
     /// Jiffies of the last packet.
     pub touched: Atomic32,
@@ -211,8 +210,10 @@ pub struct Flow {
     pub backend_end: Atomic32,
     /// Last acknowledgement number that the backend sent.
     pub backend_ack: Atomic32,
-    /// Number of the link that the client came in by.
+    /// Number of the link that the client came in by last.
     pub client_link: Atomic32,
+    /// Who it came from there, the client or its router: four bytes of a MAC, then two.
+    client_mac: [Atomic32; 2],
     /// Written by the one CPU that opens the flow, before others can find it.
     pub ends: core::cell::UnsafeCell<Ends>,
 }
@@ -225,8 +226,8 @@ pub struct Ends {
     pub key: FlowKey,
     /// Source address that the backend sees.
     pub transit: Be32,
-    /// The backend's address.
-    pub backend: Be32,
+    /// Number of the backend.
+    pub backend: u32,
     /// Source port that the backend sees.
     pub transit_port: Be16,
     /// The backend's port.
@@ -235,10 +236,6 @@ pub struct Ends {
     pub endpoint: u32,
     /// The endpoint's generation when the flow was opened.
     pub generation: u32,
-    /// The client's MAC, or its router's.
-    pub client_mac: Mac,
-    /// Always 0.
-    pub reserved: u16,
     /// IP header, forward.
     pub forward_ip: Delta,
     /// TCP or UDP header, forward.
@@ -285,9 +282,19 @@ pub struct Totals {
     pub dropped: [Counter; REASONS],
 }
 
-// SAFETY: `ends` is written only by whoever took the record, while its state says BUSY. A reader
-// that was overtaken by that sees another state afterwards and drops its packet.
-// Everything else is atomic.
+/// An order of the agent to the reaper's program: the first bytes of a made frame.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// First record to look at.
+    pub first: u32,
+    /// Records to look at.
+    pub count: u32,
+}
+
+// SAFETY: `ends` is written only by whoever took the record, while its state says BUSY, before it
+// says that the record was used once more. A reader that was overtaken by that is told by
+// `state::still` and drops its packet. Everything else is atomic.
 unsafe impl Sync for Flow {}
 
 impl Flow {
@@ -297,6 +304,29 @@ impl Flow {
     pub fn ends(&self) -> &Ends {
         // SAFETY: as for `Sync`.
         unsafe { &*self.ends.get() }
+    }
+
+    /// Notes where the client is now.
+    #[inline(always)]
+    pub fn meet(&self, link: u32, mac: Mac) {
+        let [a, b, c, d, e, f] = mac.0;
+        let words = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, 0, 0])];
+        for (now, then) in [(&self.client_link, link), (&self.client_mac[0], words[0]), (&self.client_mac[1], words[1])]
+        {
+            // Seldom news: a line that is only read stays in the caches of all CPUs.
+            if now.load() != then {
+                now.store(then);
+            }
+        }
+    }
+
+    /// Who packets to the client go to, on its link.
+    #[must_use]
+    #[inline(always)]
+    pub fn client_mac(&self) -> Mac {
+        let [a, b, c, d] = self.client_mac[0].load().to_ne_bytes();
+        let [e, f, ..] = self.client_mac[1].load().to_ne_bytes();
+        Mac([a, b, c, d, e, f])
     }
 
     /// Writes the constant part.
@@ -311,6 +341,21 @@ impl Flow {
 }
 
 impl Endpoint {
+    /// The entry as it is now, its generation read first.
+    ///
+    /// Should the agent re-point the endpoint in between, what is made of this is stale before it is
+    /// used: nothing leads to the new backend under the old generation's flows.
+    #[must_use]
+    #[inline(always)]
+    pub fn snapshot(&self) -> Self {
+        let at = core::ptr::from_ref(self);
+        // SAFETY: `at` is a valid reference; volatile reads keep their order.
+        unsafe {
+            let generation = (&raw const (*at).generation).read_volatile();
+            Self { generation, ..at.read_volatile() }
+        }
+    }
+
     /// Place in `FREE` of a ring position. There it says the record's number + 1; 0: nothing yet.
     #[must_use]
     #[inline(always)]
@@ -331,8 +376,9 @@ const _: () = {
     assert!(size_of::<Transit>() == 12);
     assert!(size_of::<Admission>() == 64);
     assert!(size_of::<FlowKey>() == 16);
-    assert!(size_of::<Ends>() == 52);
+    assert!(size_of::<Ends>() == 44);
     assert!(size_of::<Flow>() == 80);
+    assert!(size_of::<Pass>() == 8);
     assert!(size_of::<Stats>() == 8 * (5 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
 };

@@ -19,6 +19,7 @@ pub mod path;
 pub mod reap;
 pub mod reason;
 pub mod slots;
+pub mod state;
 pub mod tcp;
 pub mod udp;
 pub mod wire;

@@ -3,8 +3,8 @@
 use crate::{
     dataplane::Dataplane,
     layout::Settings,
-    slots,
-    tcp::{self, BITS, BUSY, Timer},
+    slots, state,
+    tcp::{self, Timer},
     wire::UDP,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub fn reap<D: Dataplane>(plane: &D, settings: &Settings, slot: u32, now: u32) -> Option<()> {
     let flow = plane.flow(slot)?;
     let state = flow.state.load();
-    if !tcp::usable(state) {
+    if !state::usable(state) {
         return None;
     }
     let ends = flow.ends();
@@ -28,13 +28,13 @@ pub fn reap<D: Dataplane>(plane: &D, settings: &Settings, slot: u32, now: u32) -
     if endpoint.generation == ends.generation && idle < limit.cast_signed() {
         return None;
     }
-    flow.state.swap_if(state, state & !BITS | BUSY).ok()?;
-    plane.forget(&ends.key);
     let number = ends.endpoint;
-    flow.state.store(state & !BITS);
-    // A closed one was given back when it closed.
-    if !tcp::closed(state) {
-        slots::give_back(plane, number, slot);
+    if slots::retire(plane, flow, state) {
+        slots::free(flow);
+        // A closed one was given back when it closed.
+        if !state::closed(state) {
+            slots::give_back(plane, number, slot);
+        }
     }
     Some(())
 }

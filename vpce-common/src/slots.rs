@@ -10,7 +10,7 @@ use crate::{
     dataplane::Dataplane,
     layout::{Admission, Endpoint, Flow, PORTS},
     reason::DropReason,
-    tcp::{self, BITS, BUSY, TRIES, USE},
+    state::{self, BITS, BUSY, TRIES, USE},
 };
 
 /// Takes the record of `endpoint` that was unused for longest; it is BUSY then.
@@ -33,7 +33,9 @@ pub fn take<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission)
         next.store(0);
         let slot = entry - 1;
         let flow = plane.flow(slot).ok_or(DropReason::Internal)?;
-        if clear(plane, flow, flow.state.load()) {
+        let state = flow.state.load();
+        let over = state & BITS == 0 || state::usable(state) && state::closed(state);
+        if over && retire(plane, flow, state) {
             return Ok(slot);
         }
         put(plane, endpoint, admission, slot);
@@ -53,29 +55,34 @@ pub fn put<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission, 
     }
 }
 
-/// Makes a closed or free record BUSY and removes the key that leads to it; answers whether it
-/// could. A record that is open, or BUSY elsewhere, stays as it is.
+/// Takes the flow in `state` out of its record, which is BUSY then; answers whether it could.
+///
+/// It can't when the state has changed since.
 #[inline(always)]
-pub fn clear<D: Dataplane>(plane: &D, flow: &Flow, state: u32) -> bool {
-    let free = state & BITS == 0;
-    let closed = tcp::usable(state) && tcp::closed(state);
-    if !(free || closed) || flow.state.swap_if(state, state & !BITS | BUSY).is_err() {
-        return false;
-    }
-    if closed {
+pub fn retire<D: Dataplane>(plane: &D, flow: &Flow, state: u32) -> bool {
+    let retired = flow.state.swap_if(state, (state & !BITS) | BUSY).is_ok();
+    if retired && state & BITS != 0 {
         plane.forget(&flow.ends().key);
     }
-    true
+    retired
 }
 
-/// A closed connection: gives its place in the limit back, and its record to the ring.
+/// Lets a record that was BUSY be taken again.
+#[inline(always)]
+pub fn free(flow: &Flow) {
+    flow.state.store(flow.state.load() & !BITS);
+}
+
+/// A connection that is over: puts its record back in the ring, and gives its place in the limit
+/// back.
 ///
 /// For whoever closed it, once.
 #[inline(always)]
 pub fn give_back<D: Dataplane>(plane: &D, number: u32, slot: u32) {
     let (Some(endpoint), Some(admission)) = (plane.endpoint(number), plane.admission(number)) else { return };
-    admission.open.sub(1);
+    // The record first: whoever gets the place finds a record.
     put(plane, endpoint, admission, slot);
+    admission.open.sub(1);
 }
 
 /// Which of its ports a record has, from its state. A record of `slots` has `PORTS / slots` ports.

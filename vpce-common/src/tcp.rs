@@ -1,29 +1,12 @@
-//! The state of a TCP flow as bits that are only ever set while the flow lives.
+//! What TCP segments say of a flow.
 //!
-//! The state is a function of the bits, so two CPUs cannot race it back. What each segment sets
-//! follows RFC 9293 §3.6 for the ends, and RFC 5961 §3 for the resets: only one whose sequence
-//! number is exactly the next expected counts, so that a blind attacker changes nothing.
+//! The ends follow RFC 9293 §3.6, the resets RFC 5961 §3: only one whose sequence number is exactly
+//! the next expected counts, so that a blind attacker changes nothing.
 
-use crate::layout::Flow;
-
-/// The record holds a flow.
-pub const OPEN: u32 = 1 << 0;
-/// The backend answered the client's SYN.
-pub const ANSWERED: u32 = 1 << 1;
-/// The client acknowledged that.
-pub const ESTABLISHED: u32 = 1 << 2;
-/// The client sent FIN.
-pub const FIN_CLIENT: u32 = 1 << 3;
-/// The backend sent FIN.
-pub const FIN_BACKEND: u32 = 1 << 4;
-/// Either side reset the connection.
-pub const RESET: u32 = 1 << 5;
-/// One CPU writes or frees the record: no packet uses it.
-pub const BUSY: u32 = 1 << 6;
-/// All of these bits; above them the state counts the record's uses.
-pub const BITS: u32 = 0xff;
-/// One use of the record.
-pub const USE: u32 = 1 << 8;
+use crate::{
+    layout::Flow,
+    state::{ANSWERED, ESTABLISHED, FIN_BACKEND, FIN_CLIENT, RESET, Side, closed, set},
+};
 
 /// TCP flag FIN.
 pub const FIN: u8 = 0x01;
@@ -33,18 +16,6 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 /// TCP flag ACK.
 pub const ACK: u8 = 0x10;
-
-/// Tries of a compare-and-swap against other CPUs before one gives up.
-pub const TRIES: u32 = 16;
-
-/// Who sent a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The one who opened the connection.
-    Client,
-    /// The one who answers.
-    Backend,
-}
 
 /// What of a segment the state depends on.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +28,6 @@ pub struct Segment {
     pub ack: u32,
     /// Bytes of payload.
     pub payload: u32,
-}
-
-/// A flow that packets may use.
-#[must_use]
-#[inline(always)]
-pub const fn usable(state: u32) -> bool {
-    state & (OPEN | BUSY) == OPEN
-}
-
-/// No longer an open connection: it does not count towards the limit.
-#[must_use]
-#[inline(always)]
-pub const fn closed(state: u32) -> bool {
-    state & RESET != 0 || state & (FIN_CLIENT | FIN_BACKEND) == FIN_CLIENT | FIN_BACKEND
 }
 
 /// Which of the timers applies to a flow.
@@ -97,6 +54,22 @@ pub const fn timer(state: u32) -> Timer {
     }
 }
 
+/// Numbers this far from what was seen last can be of the connection: the largest window, 2^24
+/// being what hosts use of the 2^30 that RFC 7323 allows.
+const WINDOW: u32 = 1 << 24;
+
+/// Whether two sequence numbers are within a window of each other.
+#[inline(always)]
+const fn near(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).wrapping_add(WINDOW) <= 2 * WINDOW
+}
+
+/// The later of two sequence numbers (RFC 9293 §3.4).
+#[inline(always)]
+const fn later(a: u32, b: u32) -> u32 {
+    if a.wrapping_sub(b).cast_signed() > 0 { a } else { b }
+}
+
 impl Segment {
     /// A first segment: SYN alone.
     #[must_use]
@@ -112,6 +85,21 @@ impl Segment {
         let counted = (self.flags & SYN != 0) as u32 + (self.flags & FIN != 0) as u32;
         self.seq.wrapping_add(self.payload).wrapping_add(counted)
     }
+
+    #[inline(always)]
+    const fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+}
+
+/// Notes in a new flow what its first segment says.
+#[inline(always)]
+pub fn begin(flow: &Flow, segment: Segment) {
+    flow.client_end.store(segment.end());
+    // The least that the backend will acknowledge.
+    flow.backend_ack.store(segment.seq.wrapping_add(1));
+    flow.client_ack.store(0);
+    flow.backend_end.store(0);
 }
 
 /// Notes a segment of a flow whose state was `state`; answers whether it closed the connection.
@@ -119,68 +107,107 @@ impl Segment {
 /// Of all CPUs exactly one is told so, and it alone gives the connection back to the limit.
 #[inline(always)]
 pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> bool {
-    let (end, ack, other_ack, fin) = match side {
-        Side::Client => (&flow.client_end, &flow.client_ack, &flow.backend_ack, FIN_CLIENT),
-        Side::Backend => (&flow.backend_end, &flow.backend_ack, &flow.client_ack, FIN_BACKEND),
-    };
-    let bits = if segment.flags & RST != 0 {
-        let refused = state & ANSWERED == 0
-            && matches!(side, Side::Backend)
-            && segment.flags & ACK != 0
-            && segment.ack == flow.client_end.load();
-        let expected = state & ANSWERED != 0 || matches!(side, Side::Client);
-        let exact = expected && (segment.seq == end.load() || segment.seq == other_ack.load());
-        if refused || exact { RESET } else { 0 }
+    let bits = if segment.has(RST) {
+        reset(flow, state, side, segment)
+    } else if state & ANSWERED == 0 {
+        handshake(flow, side, segment, now)
+    } else if segment.has(SYN) {
+        // RFC 5961 §4: the other end answers it with a challenge; here it changes nothing.
+        0
     } else {
-        let mut bits = 0;
-        if matches!(side, Side::Backend) {
-            if segment.flags & (SYN | ACK) == SYN | ACK
-                && segment.ack == flow.client_end.load()
-                && state & ANSWERED == 0
-            {
-                flow.backend_end.store(segment.end());
-                bits |= ANSWERED;
-            }
-        } else if segment.flags & (SYN | ACK) == ACK && state & ANSWERED != 0 {
-            bits |= ESTABLISHED;
-        }
-        if segment.flags & SYN == 0 {
-            if segment.flags & FIN != 0 && state & ANSWERED != 0 {
-                bits |= fin;
-            }
-            if segment.end().wrapping_sub(end.load()).cast_signed() > 0 {
-                end.store(segment.end());
-            }
-            if segment.flags & ACK != 0 {
-                ack.store(segment.ack);
-            }
-        }
-        if !closed(state) && flow.touched.load() != now {
-            flow.touched.store(now);
-        }
-        bits
+        data(flow, state, side, segment, now)
     };
     if bits & !state == 0 {
         return false;
     }
-    if bits & (FIN_CLIENT | FIN_BACKEND | RESET) != 0 {
+    flow.touched.store(now);
+    set(flow, state, bits)
+}
+
+/// A RST ends a flow when it is exactly where the connection is.
+#[inline(always)]
+fn reset(flow: &Flow, state: u32, side: Side, segment: Segment) -> u32 {
+    let (end, other_ack) = match side {
+        Side::Client => (&flow.client_end, &flow.backend_ack),
+        Side::Backend => (&flow.backend_end, &flow.client_ack),
+    };
+    let exact = if state & ANSWERED == 0 && matches!(side, Side::Backend) {
+        // The refusal of a SYN acknowledges it.
+        segment.has(ACK) && acknowledges_opening(flow, segment.ack)
+    } else {
+        segment.seq == end.load() || segment.seq == other_ack.load()
+    };
+    if exact { RESET } else { 0 }
+}
+
+/// Whether a backend's first answer belongs to the client's SYN: it acknowledges that, and of data
+/// sent with it (RFC 7413) all, some or none.
+#[inline(always)]
+fn acknowledges_opening(flow: &Flow, ack: u32) -> bool {
+    // Where there is no such data, both are the one number that can be acknowledged.
+    flow.client_end.load().wrapping_sub(ack) <= flow.client_end.load().wrapping_sub(flow.backend_ack.load())
+}
+
+/// A segment before the backend has answered.
+#[inline(always)]
+fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> u32 {
+    match side {
+        Side::Client => {
+            if segment.opens() {
+                // The same again, or a new attempt of the same port with another number.
+                begin(flow, segment);
+            }
+            touch(flow, now);
+            0
+        }
+        Side::Backend if segment.has(SYN | ACK) && acknowledges_opening(flow, segment.ack) => {
+            flow.backend_end.store(segment.end());
+            flow.client_ack.store(segment.end());
+            flow.backend_ack.store(segment.ack);
+            ANSWERED
+        }
+        Side::Backend => 0,
+    }
+}
+
+/// A segment of a connection that both sides know.
+#[inline(always)]
+fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> u32 {
+    let (end, other_end, ack, other_ack, fin) = match side {
+        Side::Client => (&flow.client_end, &flow.backend_end, &flow.client_ack, &flow.backend_ack, FIN_CLIENT),
+        Side::Backend => (&flow.backend_end, &flow.client_end, &flow.backend_ack, &flow.client_ack, FIN_BACKEND),
+    };
+    if !closed(state) {
+        touch(flow, now);
+    }
+    let next = later(end.load(), other_ack.load());
+    // What is forged blindly guesses neither number.
+    if !segment.has(ACK) || !near(segment.ack, other_end.load()) || !near(segment.seq, next) {
+        return 0;
+    }
+    if ack.load() != segment.ack {
+        ack.store(segment.ack);
+    }
+    // Only what follows what was seen: a gap is filled later, or acknowledged.
+    let follows = next.wrapping_sub(segment.seq).cast_signed() >= 0;
+    if follows && segment.end().wrapping_sub(end.load()).cast_signed() > 0 {
+        end.store(segment.end());
+    }
+    let established = if matches!(side, Side::Client) { ESTABLISHED } else { 0 };
+    established | if segment.has(FIN) { fin } else { 0 }
+}
+
+#[inline(always)]
+fn touch(flow: &Flow, now: u32) {
+    if flow.touched.load() != now {
         flow.touched.store(now);
     }
-    let mut before = state;
-    for _ in 0..TRIES {
-        match flow.state.swap_if(before, before | bits) {
-            Ok(()) => return !closed(before) && closed(before | bits),
-            // The record was freed, or freed and used again: the segment is of a flow that is over.
-            Err(now) if now / USE != state / USE || !usable(now) => return false,
-            Err(now) => before = now,
-        }
-    }
-    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{BITS, OPEN, USE};
 
     const ISN: u32 = 0xffff_fff0;
 
@@ -191,7 +218,7 @@ mod tests {
     fn opened() -> Flow {
         let flow = Flow::default();
         flow.state.store(OPEN);
-        flow.client_end.store(ISN + 1);
+        begin(&flow, segment(SYN, ISN, 0, 0));
         flow
     }
 
@@ -269,5 +296,74 @@ mod tests {
         note(&flow, Side::Backend, segment(FIN | ACK, 101, ISN + 2, 0), 6);
         note(&flow, Side::Client, segment(ACK, ISN + 2, 102, 0), 700);
         assert_eq!(flow.touched.load(), 6);
+    }
+
+    #[test]
+    fn a_reset_with_number_zero_is_no_better_than_another() {
+        let flow = opened();
+        assert!(!note(&flow, Side::Client, segment(RST, 0, 0, 0), 1));
+        note(&flow, Side::Backend, segment(SYN | ACK, 100, ISN + 1, 0), 1);
+        assert!(!note(&flow, Side::Client, segment(RST, 0, 0, 0), 1));
+        assert!(!note(&flow, Side::Backend, segment(RST, 0, 0, 0), 1));
+    }
+
+    #[test]
+    fn forged_data_does_not_make_a_forged_reset_exact() {
+        let flow = established();
+        for seq in [ISN.wrapping_add(5000), 0x7000_0000, 101] {
+            note(&flow, Side::Client, segment(ACK, seq, 101, 1000), 1);
+            assert!(!note(&flow, Side::Client, segment(RST, seq.wrapping_add(1000), 0, 0), 1), "{seq:#x}");
+        }
+        note(&flow, Side::Client, segment(ACK, ISN + 1, 0x4000_0000, 1000), 1);
+        assert!(!note(&flow, Side::Client, segment(RST, (ISN + 1).wrapping_add(1000), 0, 0), 1));
+        assert!(!note(&flow, Side::Client, segment(FIN | ACK, 0x7000_0000, 101, 0), 1));
+        assert_eq!(timer(flow.state.load()), Timer::Established);
+    }
+
+    #[test]
+    fn data_that_is_not_acknowledged_yet_may_be_followed_by_a_reset() {
+        let flow = established();
+        for n in 0..10 {
+            note(&flow, Side::Client, segment(ACK, (ISN + 1).wrapping_add(n * 1000), 101, 1000), 1);
+        }
+        assert!(note(&flow, Side::Client, segment(RST, (ISN + 1).wrapping_add(10_000), 0, 0), 1));
+    }
+
+    #[test]
+    fn a_gap_is_passed_when_it_was_acknowledged() {
+        let flow = established();
+        // The first thousand bytes never come by here; the backend acknowledges everything all the same.
+        note(&flow, Side::Client, segment(ACK, (ISN + 1).wrapping_add(1000), 101, 1000), 1);
+        note(&flow, Side::Backend, segment(ACK, 101, (ISN + 1).wrapping_add(2000), 0), 1);
+        note(&flow, Side::Client, segment(ACK, (ISN + 1).wrapping_add(2000), 101, 500), 1);
+        assert!(note(&flow, Side::Client, segment(RST, (ISN + 1).wrapping_add(2500), 0, 0), 1));
+    }
+
+    #[test]
+    fn a_second_attempt_with_another_number_is_answered_and_established() {
+        let flow = opened();
+        note(&flow, Side::Client, segment(SYN, 7, 0, 0), 1);
+        assert!(!note(&flow, Side::Backend, segment(SYN | ACK, 100, 8, 0), 1));
+        note(&flow, Side::Client, segment(ACK, 8, 101, 0), 1);
+        assert_eq!(timer(flow.state.load()), Timer::Established);
+    }
+
+    #[test]
+    fn data_in_the_first_segment_may_be_taken_or_not() {
+        for taken in [0, 20, 7] {
+            let flow = opened();
+            note(&flow, Side::Client, segment(SYN, 1000, 0, 20), 1);
+            note(&flow, Side::Backend, segment(SYN | ACK, 100, 1001 + taken, 0), 1);
+            note(&flow, Side::Client, segment(ACK, 1001 + taken, 101, 0), 1);
+            assert_eq!(timer(flow.state.load()), Timer::Established, "{taken} bytes taken");
+        }
+    }
+
+    #[test]
+    fn a_syn_on_a_live_flow_refreshes_nothing() {
+        let flow = established();
+        note(&flow, Side::Client, segment(SYN, 5, 0, 0), 900);
+        note(&flow, Side::Backend, segment(SYN | ACK, 5, ISN + 1, 0), 900);
+        assert_eq!(flow.touched.load(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     layout::Flow,
-    tcp::{ANSWERED, Side},
+    state::{self, ANSWERED, Side},
 };
 
 /// Notes a datagram of a flow whose state was `state`.
@@ -12,8 +12,9 @@ use crate::{
 pub fn track(flow: &Flow, state: u32, side: Side, now: u32) {
     match side {
         Side::Client if flow.touched.load() != now => flow.touched.store(now),
-        // Lost to another change of the state: the next answer notes it.
-        Side::Backend if state & ANSWERED == 0 => drop(flow.state.swap_if(state, state | ANSWERED)),
+        Side::Backend if state & ANSWERED == 0 => {
+            state::set(flow, state, ANSWERED);
+        }
         _ => {}
     }
 }

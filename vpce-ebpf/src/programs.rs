@@ -4,13 +4,14 @@
 
 use aya_ebpf::{
     bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
-    helpers::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},
+    helpers::{bpf_loop, bpf_redirect},
     macros::xdp,
     programs::XdpContext,
 };
 use aya_log_ebpf::debug;
 use vpce_common::{
     dataplane::Dataplane as _,
+    layout::Pass,
     path::{Verdict, path},
     reap,
 };
@@ -44,19 +45,6 @@ pub fn vpce(ctx: XdpContext) -> u32 {
     }
 }
 
-/// One order of the agent to [`reap`], and its answer, in the bytes of a made frame.
-#[repr(C)]
-struct Pass {
-    /// First record to look at.
-    first: u32,
-    /// Records to look at.
-    count: u32,
-    /// Answer: the kernel's ticks.
-    jiffies: u64,
-    /// Answer: nanoseconds since boot. With `jiffies` of two passes the agent learns the tick.
-    ktime: u64,
-}
-
 /// Looks at a range of flow records and frees what is over. Run by the agent, never attached.
 #[xdp]
 pub fn reap(ctx: XdpContext) -> u32 {
@@ -64,13 +52,8 @@ pub fn reap(ctx: XdpContext) -> u32 {
     if data + size_of::<Pass>() > end {
         return XDP_ABORTED;
     }
-    let pass = data as *mut Pass;
-    // SAFETY: the bounds were checked; BPF on this architecture reads unaligned.
-    let (mut first, count) = unsafe {
-        (*pass).jiffies = bpf_jiffies64();
-        (*pass).ktime = bpf_ktime_get_ns();
-        ((*pass).first, (*pass).count)
-    };
+    // SAFETY: the bounds were checked, and any bytes are a `Pass`.
+    let Pass { mut first, count } = unsafe { (data as *const Pass).read_unaligned() };
     // SAFETY: `look` has the helper's signature, and `first` outlives the call.
     unsafe { bpf_loop(count, look as *mut _, (&raw mut first).cast(), 0) };
     XDP_PASS

@@ -56,24 +56,65 @@ pub async fn check(path: &Path, here: bool) -> Result<(), InputError> {
     read(path, present.as_ref()).map(drop)
 }
 
-/// Tells whether a file was changed since it was looked at last.
+/// Tells when a file was changed.
 pub(super) struct Watched {
     path: PathBuf,
-    seen: Option<(u64, i64, i64, u64)>,
+    taken: Option<Mark>,
+    seen: Option<Mark>,
 }
 
+/// Inode, seconds and nanoseconds of the last change, size.
+type Mark = (u64, i64, i64, u64);
+
 impl Watched {
+    /// The file as it is now counts as taken.
     pub(super) fn new(path: &Path) -> Self {
-        let mut watched = Self { path: path.to_owned(), seen: None };
-        watched.changed();
+        let mut watched = Self { path: path.to_owned(), taken: None, seen: None };
+        watched.take();
         watched
     }
 
-    /// Also true when the file came back; not when it went.
+    /// The file is about to be read: what it is now is no longer a change.
+    pub(super) fn take(&mut self) {
+        self.taken = self.mark();
+        self.seen = self.taken;
+    }
+
+    /// Whether the file is another than the one taken, and nobody has written to it since the last
+    /// look: half a file must not be taken for a whole one. A file that is gone is no change.
     pub(super) fn changed(&mut self) -> bool {
-        let now = fs::metadata(&self.path).ok().map(|is| (is.ino(), is.mtime(), is.mtime_nsec(), is.size()));
-        let changed = now.is_some() && now != self.seen;
+        let now = self.mark();
+        let still = now == self.seen;
         self.seen = now;
-        changed
+        still && now.is_some() && now != self.taken
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let is = fs::metadata(&self.path).ok()?;
+        Some((is.ino(), is.mtime(), is.mtime_nsec(), is.size()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_changed_once_it_is_other_and_still() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vpce.toml");
+        fs::write(&path, "a").unwrap();
+        let mut file = Watched::new(&path);
+        assert!(!file.changed());
+        fs::write(&path, "half").unwrap();
+        assert!(!file.changed());
+        fs::write(&path, "half and half").unwrap();
+        assert!(!file.changed());
+        assert!(file.changed());
+        file.take();
+        assert!(!file.changed());
+        fs::remove_file(&path).unwrap();
+        assert!(!file.changed());
+        assert!(!file.changed());
     }
 }

@@ -133,7 +133,7 @@ impl Agent {
                 _ = reap.tick() => self.reap(),
                 _ = look.tick() => self.look().await,
                 _ = drift.tick() => self.reconcile().await,
-                Some((interface, heard)) = self.heard.recv() => self.hear(&interface, heard).await,
+                Some(heard) = self.heard.recv() => self.hear(heard).await,
                 Some(ask) = self.asks.recv() => {
                     // Who asked may be gone: then nobody misses the answer.
                     let _ = ask.send(self.gateway.status().map_err(|error| error.to_string()));
@@ -153,15 +153,24 @@ impl Agent {
         let until = tokio::time::Instant::now() + FIND;
         while !self.gateway.all_found() {
             match tokio::time::timeout_at(until, self.heard.recv()).await {
-                Ok(Some((interface, heard))) => self.hear(&interface, heard).await,
+                Ok(Some(heard)) => self.hear(heard).await,
                 _ => break,
             }
         }
     }
 
-    async fn hear(&mut self, interface: &str, heard: Heard) {
-        if self.gateway.hear(interface, heard.address, heard.mac, Instant::now()) {
-            tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
+    /// Notes what was heard, this and everything that waits, before one pass for all of it.
+    async fn hear(&mut self, first: (String, Heard)) {
+        let mut next = Some(first);
+        let mut news = false;
+        while let Some((interface, heard)) = next {
+            if self.gateway.hear(&interface, heard.address, heard.mac, Instant::now()) {
+                tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
+                news = true;
+            }
+            next = self.heard.try_recv().ok();
+        }
+        if news {
             self.reconcile().await;
         }
     }
@@ -215,8 +224,7 @@ impl Agent {
             Ok(now) => tell(&[sd_notify::NotifyState::Reloading, now]),
             Err(error) => tracing::warn!("can't tell the service manager of the reload: {error}"),
         }
-        // Seen: what is read now need not be read again.
-        self.file.changed();
+        self.file.take();
         match self.change().await {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(error) => tracing::error!("configuration not reloaded, the old one stands:\n{error}"),
@@ -234,7 +242,8 @@ impl Agent {
         }
         self.gateway.change(desired)?;
         self.known = present;
-        self.pass().await?;
+        // It is taken now: what the kernel refuses is told, and tried again.
+        self.reconcile().await;
         self.find_backends().await;
         Ok(())
     }

@@ -18,26 +18,7 @@ use super::{
     Dataplane, DataplaneError,
     load::{PATH, program},
 };
-
-/// Where a program hooks in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hook {
-    /// In the driver.
-    Native,
-    /// In the kernel's generic receive path.
-    Generic,
-}
-
-impl Hook {
-    /// The name that operators see.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Native => "xdp",
-            Self::Generic => "generic",
-        }
-    }
-}
+use crate::model::Hook;
 
 /// An interface to attach to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +38,14 @@ pub struct Target {
 pub struct Attached {
     /// Index of its interface.
     pub ifindex: u32,
-    /// The hook, where this agent chose it; adopted links keep theirs.
-    pub hook: Option<Hook>,
     pin: PathBuf,
 }
 
 impl Dataplane {
-    /// Index of the interface that a link is attached to.
+    /// Whether a link is attached to the interface with this index, as far as its pin tells.
     #[must_use]
-    pub fn attached(&self, number: u32) -> Option<&Attached> {
-        self.attached.get(&number)
+    pub fn holds(&self, number: u32, ifindex: u32) -> bool {
+        self.attached.get(&number).is_some_and(|attached| attached.ifindex == ifindex && attached.pin.exists())
     }
 
     /// Numbers of all links that are attached.
@@ -85,7 +64,7 @@ impl Dataplane {
         self.remove_pins_but(number, &pin)?;
         if pin.exists() {
             if self.adopt(&pin).is_ok() {
-                self.attached.insert(number, Attached { ifindex, hook: None, pin });
+                self.attached.insert(number, Attached { ifindex, pin });
                 return Ok(());
             }
             // The interface that this link was of is gone; the kernel gave its index away again.
@@ -95,7 +74,7 @@ impl Dataplane {
         for &hook in &target.hooks {
             match self.attach_by(target, hook, &pin) {
                 Ok(()) => {
-                    self.attached.insert(number, Attached { ifindex, hook: Some(hook), pin });
+                    self.attached.insert(number, Attached { ifindex, pin });
                     return Ok(());
                 }
                 Err(error) => last = Some((hook, error)),

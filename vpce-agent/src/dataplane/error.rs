@@ -16,6 +16,12 @@ pub enum DataplaneError {
         /// The pin directory.
         path: PathBuf,
     },
+    /// An agent runs on it.
+    #[error("{path} is in use by a vpce-agent; stop it first, or give another --bpf-dir", path = .path.display())]
+    InUse {
+        /// The pin directory.
+        path: PathBuf,
+    },
     /// A capability is missing.
     #[error("missing rights: {missing}; run as root, or grant them (the systemd unit does)")]
     NoRight {

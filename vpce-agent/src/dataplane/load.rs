@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 use aya::{Ebpf, EbpfLoader, programs::Xdp};
 use aya_log::{EbpfLogger, Level};
+use nix::fcntl::{Flock, FlockArg};
 
 use super::{Attached, DataplaneError};
 use crate::maps::{MAPS, Maps, check_layout, check_pins};
@@ -26,6 +28,8 @@ pub struct Dataplane {
     pub(super) links_dir: PathBuf,
     pub(super) attached: BTreeMap<u32, Attached>,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// Keeps a second agent, and `unload`, off.
+    _lock: Flock<File>,
 }
 
 impl Dataplane {
@@ -41,9 +45,11 @@ impl Dataplane {
             return Err(DataplaneError::NoObject);
         }
         let (maps_dir, links_dir) = (dir.join("maps"), dir.join("links"));
+        check_bpffs(dir)?;
         for dir in [dir, &maps_dir, &links_dir] {
             make_dir(dir)?;
         }
+        let lock = lock(dir)?;
         check_pins(&maps_dir, max_flows)?;
 
         let mut loader = EbpfLoader::new();
@@ -61,7 +67,7 @@ impl Dataplane {
             program(&mut object, name)?.load().map_err(|source| DataplaneError::Program { name, source })?;
         }
         let log = log.then(|| EbpfLogger::init(&mut object)).transpose()?;
-        Ok(Self { maps, object, links_dir, attached: BTreeMap::new(), log })
+        Ok(Self { maps, object, links_dir, attached: BTreeMap::new(), log, _lock: lock })
     }
 
     /// Hands what the programs logged since the last time to the `log` crate.
@@ -83,31 +89,48 @@ pub(super) fn program<'o>(object: &'o mut Ebpf, name: &'static str) -> Result<&'
     program.try_into().map_err(|source| DataplaneError::Program { name, source })
 }
 
-/// Makes a directory of bpffs, and says which right or mount is missing.
-fn make_dir(dir: &Path) -> Result<(), DataplaneError> {
-    let failed = |source| DataplaneError::Pin { path: dir.to_owned(), source };
-    match fs::create_dir(dir) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let statfs = nix::sys::statfs::statfs(dir).map_err(|errno| failed(errno.into()))?;
-    if statfs.filesystem_type().0 != BPF_FS_MAGIC {
-        let _ = fs::remove_dir(dir);
-        return Err(DataplaneError::NoBpffs { path: dir.to_owned() });
-    }
-    Ok(())
+/// Checks that a pin directory is, or would be, on a BPF file system.
+fn check_bpffs(dir: &Path) -> Result<(), DataplaneError> {
+    let there = dir.ancestors().find(|path| path.exists()).unwrap_or(dir);
+    let failed = |errno: nix::errno::Errno| DataplaneError::Pin { path: there.to_owned(), source: errno.into() };
+    let kind = nix::sys::statfs::statfs(there).map_err(failed)?.filesystem_type();
+    if kind.0 == BPF_FS_MAGIC { Ok(()) } else { Err(DataplaneError::NoBpffs { path: dir.to_owned() }) }
 }
 
-/// Takes the dataplane off: detaches every link, then removes every map, flows with it.
+fn make_dir(dir: &Path) -> Result<(), DataplaneError> {
+    match fs::create_dir(dir) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+            Err(DataplaneError::Pin { path: dir.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a pin directory for this process alone, for as long as the lock is held.
+fn lock(dir: &Path) -> Result<Flock<File>, DataplaneError> {
+    let failed = |source| DataplaneError::Pin { path: dir.to_owned(), source };
+    let opened = File::open(dir).map_err(failed)?;
+    Flock::lock(opened, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => DataplaneError::InUse { path: dir.to_owned() },
+        errno => failed(errno.into()),
+    })
+}
+
+/// Takes the dataplane off: detaches every link, then removes every map, flows with it. Answers how
+/// many pins there were.
 ///
 /// # Errors
-/// When a pin can't be removed; what was removed stays removed, so it can be run again.
+/// While an agent runs on it, or when a pin can't be removed; what was removed stays removed, so it
+/// can be run again.
 pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
+    check_bpffs(dir)?;
+    if !dir.exists() {
+        return Ok(0);
+    }
+    let _lock = lock(dir)?;
     let mut removed = 0;
     // Links first: a program without its maps' pins would be the last to know them.
-    for part in ["links", "maps", ""] {
-        let path = dir.join(part);
+    for path in [dir.join("links"), dir.join("maps")] {
         let failed = |source| DataplaneError::Pin { path: path.clone(), source };
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -120,5 +143,6 @@ pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
         }
         fs::remove_dir(&path).map_err(failed)?;
     }
+    fs::remove_dir(dir).map_err(|source| DataplaneError::Pin { path: dir.to_owned(), source })?;
     Ok(removed)
 }

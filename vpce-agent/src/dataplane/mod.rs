@@ -9,8 +9,8 @@ mod load;
 mod reaper;
 mod rights;
 
-pub use attach::{Attached, Hook, Target};
+pub use attach::{Attached, Target};
 pub use error::DataplaneError;
 pub use load::{Dataplane, unload};
-pub use reaper::Clock;
+pub use reaper::hertz;
 pub use rights::check_rights;

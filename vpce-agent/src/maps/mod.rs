@@ -8,7 +8,7 @@ mod table;
 use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
 pub use table::{Numbered, PerCpu, Table};
-use vpce_common::layout::{Backend, Dialled, Endpoint, FlowKey, Ingress, Link, Local, Mapping, Settings, Transit};
+use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit};
 
 /// Open connections and free records of an endpoint, as read at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,8 +41,6 @@ pub struct Maps {
     pub transit: Numbered<Transit>,
     /// Free rings.
     pub free: Numbered<u32>,
-    /// Flow records by connection; written by the programs alone.
-    pub flow_keys: Table<FlowKey, u32>,
     admissions: Numbered<[u32; 16]>,
     /// Counters of each endpoint, in the order of `vpce_common::layout::Stats`.
     pub stats: PerCpu<{ size_of::<vpce_common::layout::Stats>() / 8 }>,
@@ -66,7 +64,6 @@ impl Maps {
             backends: Numbered::open(object, "BACKENDS")?,
             transit: Numbered::open(object, "TRANSIT")?,
             free: Numbered::open(object, "FREE")?,
-            flow_keys: Table::open(object, "FLOW_KEYS")?,
             admissions: Numbered::open(object, "ADMISSIONS")?,
             stats: PerCpu::open(object, "STATS")?,
             totals: PerCpu::open(object, "TOTALS")?,

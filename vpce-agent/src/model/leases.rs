@@ -162,6 +162,16 @@ impl Leases {
         if errors.is_empty() { Ok(next) } else { Err(errors) }
     }
 
+    /// The same where no flow is left, as after a start of the host: numbers that old flows could
+    /// hold are free again, addresses stay given.
+    #[must_use]
+    pub fn without_flows(mut self) -> Self {
+        self.links.clear();
+        self.backends.clear();
+        self.endpoints.retain(|_, lease| lease.held == Held::Serving);
+        self
+    }
+
     /// The lease by which an endpoint is reached.
     #[must_use]
     pub fn serving(&self, name: &str) -> Option<(u32, &EndpointLease)> {

@@ -52,6 +52,26 @@ pub enum Mode {
     Generic,
 }
 
+/// Where a program sits on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// In the driver.
+    Native,
+    /// In the kernel's generic receive path.
+    Generic,
+}
+
+impl Hook {
+    /// The name that operators see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "xdp",
+            Self::Generic => "generic",
+        }
+    }
+}
+
 /// What a client is told when its connection can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refuse {

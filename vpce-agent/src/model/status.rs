@@ -40,7 +40,7 @@ pub struct AttachmentStatus {
     pub interface: String,
     /// `attached`, `missing`, or why it can't be attached.
     pub state: String,
-    /// `xdp` or `generic`; absent where an earlier agent chose it.
+    /// `xdp` or `generic`.
     pub hook: Option<String>,
 }
 

@@ -26,6 +26,9 @@ pub struct Neighbour {
     pub mac: Mac,
 }
 
+/// A backend moves at most this often: two stations that claim its address must not keep the gateway busy.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// Who must be found, and where to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -42,6 +45,14 @@ struct Entry {
     asked: Option<Instant>,
     heard: Option<Instant>,
     unanswered: u32,
+    /// When it was last found elsewhere than before.
+    moved: Option<Instant>,
+}
+
+impl Entry {
+    fn new(wanted: Wanted, found: Option<Neighbour>) -> Self {
+        Self { wanted, found, asked: None, heard: None, unanswered: 0, moved: None }
+    }
 }
 
 /// All backends' neighbours, by number of the backend.
@@ -53,13 +64,13 @@ pub struct Neighbours {
 impl Neighbours {
     /// Looks for these and no others. What is known of them stays; `adopted` is what an earlier
     /// agent knew, believed until it proves wrong.
-    pub fn want(&mut self, wanted: BTreeMap<u32, Wanted>, adopted: &BTreeMap<u32, Neighbour>) {
+    pub fn want(&mut self, wanted: BTreeMap<u32, Wanted>, mut adopted: BTreeMap<u32, Neighbour>) {
         let mut old = std::mem::take(&mut self.entries);
         for (number, wanted) in wanted {
-            let kept = old.remove(&number).filter(|entry| entry.wanted == wanted);
-            let found = adopted.get(&number).copied();
-            let entry = kept.unwrap_or(Entry { wanted, found, asked: None, heard: None, unanswered: 0 });
-            self.entries.insert(number, entry);
+            let kept = old.remove(&number).filter(|entry| entry.wanted.address == wanted.address);
+            let mut entry = kept.unwrap_or_else(|| Entry::new(wanted.clone(), adopted.remove(&number)));
+            entry.found = entry.found.filter(|found| wanted.links.contains(&found.link));
+            self.entries.insert(number, Entry { wanted, ..entry });
         }
     }
 
@@ -89,7 +100,15 @@ impl Neighbours {
         for entry in self.entries.values_mut() {
             if entry.wanted.address == address && entry.wanted.links.contains(&link) {
                 let found = Some(Neighbour { link, mac });
-                news |= entry.found != found;
+                let moves = entry.found != found;
+                let restless = entry.moved.is_some_and(|then| now.saturating_duration_since(then) < SETTLE);
+                if moves && entry.found.is_some() && restless {
+                    continue;
+                }
+                if moves {
+                    entry.moved = Some(now);
+                }
+                news |= moves;
                 entry.found = found;
                 entry.heard = Some(now);
                 entry.unanswered = 0;
@@ -124,7 +143,7 @@ mod tests {
 
     fn neighbours() -> (Neighbours, Instant) {
         let mut neighbours = Neighbours::default();
-        neighbours.want(wanted(), &BTreeMap::new());
+        neighbours.want(wanted(), BTreeMap::new());
         (neighbours, Instant::now())
     }
 
@@ -163,6 +182,26 @@ mod tests {
     }
 
     #[test]
+    fn two_that_claim_one_address_are_news_once_a_second() {
+        let (mut neighbours, start) = neighbours();
+        let other = Mac([2, 0, 0, 0, 0, 2]);
+        assert!(neighbours.hear(1, ADDRESS, MAC, start));
+        let news = (0..1000).filter(|n| neighbours.hear(1, ADDRESS, [MAC, other][n % 2], start + SETTLE / 2));
+        assert_eq!(news.count(), 0);
+        assert!(neighbours.hear(1, ADDRESS, other, start + SETTLE));
+    }
+
+    #[test]
+    fn a_further_link_does_not_lose_a_backend_and_a_lost_one_does() {
+        let (mut neighbours, start) = neighbours();
+        neighbours.hear(2, ADDRESS, MAC, start);
+        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![2, 3] })]), BTreeMap::new());
+        assert_eq!(neighbours.found().len(), 1);
+        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![3] })]), BTreeMap::new());
+        assert_eq!(neighbours.found().len(), 0);
+    }
+
+    #[test]
     fn what_another_vpc_says_is_not_believed() {
         let (mut neighbours, start) = neighbours();
         assert!(!neighbours.hear(3, ADDRESS, MAC, start));
@@ -173,7 +212,7 @@ mod tests {
     fn what_an_earlier_agent_knew_holds_until_it_proves_wrong() {
         let known = Neighbour { link: 1, mac: MAC };
         let mut neighbours = Neighbours::default();
-        neighbours.want(wanted(), &BTreeMap::from([(7, known)]));
+        neighbours.want(wanted(), BTreeMap::from([(7, known)]));
         assert_eq!(neighbours.found(), BTreeMap::from([(7, known)]));
     }
 }

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, io};
 
 use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkXdp, XdpAttached};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
 use vpce_common::wire::Mac;
+
+use crate::model::Hook;
 
 /// Why the network can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +40,8 @@ pub struct Interface {
     pub index: u32,
     /// Its address.
     pub mac: Mac,
-    /// Largest IP packet.
-    pub mtu: u32,
-    /// Administratively up.
-    pub up: bool,
-    /// An XDP program is on it.
-    pub xdp: bool,
+    /// Where an XDP program sits on it, ours or another.
+    pub xdp: Option<Hook>,
 }
 
 /// Asks for interfaces.
@@ -71,19 +69,12 @@ impl Interfaces {
         let mut all = BTreeMap::new();
         while let Some(link) = links.try_next().await.map_err(|source| NetError::List { source })? {
             let mut name = None;
-            let mut interface = Interface {
-                index: link.header.index,
-                mac: Mac::default(),
-                mtu: 0,
-                up: link.header.flags.contains(LinkFlags::Up),
-                xdp: false,
-            };
+            let mut interface = Interface { index: link.header.index, mac: Mac::default(), xdp: None };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(is) => name = Some(is),
                     LinkAttribute::Address(is) => interface.mac = Mac(is.try_into().unwrap_or_default()),
-                    LinkAttribute::Mtu(is) => interface.mtu = is,
-                    LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().any(is_attached),
+                    LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().find_map(hook),
                     _ => {}
                 }
             }
@@ -95,6 +86,10 @@ impl Interfaces {
     }
 }
 
-fn is_attached(fact: &LinkXdp) -> bool {
-    matches!(fact, LinkXdp::Attached(how) if *how != XdpAttached::None)
+fn hook(fact: &LinkXdp) -> Option<Hook> {
+    match fact {
+        LinkXdp::Attached(XdpAttached::Driver | XdpAttached::Hardware) => Some(Hook::Native),
+        LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(Hook::Generic),
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use vpce_common::{
     wire::{self, Be16, Be32, Mac},
 };
 
-use super::Entries;
+use super::{Entries, plan::NO_LINK};
 use crate::{
     model::{
         Desired, Gateway, Protocol, Refuse,
@@ -60,11 +60,15 @@ fn settings(gateway: &Gateway, hertz: u32) -> Settings {
         reset: (gateway.refuse == Refuse::Reset).into(),
         transit: gateway.transit.network().into(),
         transit_mask: gateway.transit.netmask().into(),
-        max_flows: gateway.max_flows,
+        reserved: 0,
     }
 }
 
 fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entries) {
+    // Those that nobody wants any more too: old flows must not leave by them.
+    for (number, _) in (0..).zip(&leases.links) {
+        entries.links.insert(number, NO_LINK);
+    }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
         for interface in &vpc.attach {
@@ -111,8 +115,10 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, entries: &mut
         accepted: wanted.is_some().into(),
     };
     entries.endpoints.insert(number, entry);
-    let block = Transit { endpoint: number, first_slot: lease.first_slot, slots: lease.slots };
-    entries.transit.insert(transit_number(&desired.gateway, lease.transit), block);
+    if lease.held != Held::Cut {
+        let block = Transit { endpoint: number, first_slot: lease.first_slot, slots: lease.slots };
+        entries.transit.insert(transit_number(&desired.gateway, lease.transit), block);
+    }
     let Some(wanted) = wanted else { return };
 
     entries.addresses.insert(Local { vpc: lease.vpc.into(), address: lease.address.into() }, number);

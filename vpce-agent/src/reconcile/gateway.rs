@@ -1,20 +1,18 @@
 //! The gateway as a whole: one owner of desired state, leases, maps and attachments.
 
-use std::{
-    collections::BTreeMap,
-    net::Ipv4Addr,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
-use vpce_common::{layout::LAYOUT, wire::Mac};
+use vpce_common::{
+    layout::{LAYOUT, Pass},
+    wire::Mac,
+};
 
 use super::{Entries, Facts, Reader as _, apply, compile, observe, plan};
 use crate::{
-    dataplane::{Dataplane, DataplaneError, Hook, Target},
+    dataplane::{Dataplane, DataplaneError, Target, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Desired, Mode,
+        Desired, Hook, Mode,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -74,6 +72,7 @@ pub struct Gateway {
     /// Why links can't be attached, by number.
     pub(super) failures: BTreeMap<u32, String>,
     reap_next: u32,
+    reap_end: u32,
 }
 
 impl Gateway {
@@ -82,15 +81,15 @@ impl Gateway {
     ///
     /// # Errors
     /// When state and dataplane do not belong together, or desired state can't be served.
-    pub fn start(mut dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
+    pub fn start(dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
         let filled = dataplane.maps.settings()?.layout == LAYOUT;
         let leases = match store.load()? {
-            Some(leases) => leases,
+            Some(leases) if filled => leases,
+            Some(leases) => leases.without_flows(),
             None if filled => return Err(ReconcileError::StateLost),
             None => Leases::default(),
         };
-        let hertz = measure_tick(&mut dataplane)?;
-        let facts = Facts { hertz, ..Facts::default() };
+        let facts = Facts { hertz: hertz(), ..Facts::default() };
         let adopted = adopt(&dataplane, &leases)?;
         let mut gateway = Self {
             dataplane,
@@ -103,6 +102,7 @@ impl Gateway {
             last: None,
             failures: BTreeMap::new(),
             reap_next: 0,
+            reap_end: 0,
         };
         gateway.change(desired)?;
         Ok(gateway)
@@ -119,7 +119,7 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired) = (leases, desired);
-        self.neighbours.want(self.wanted(), &self.adopted);
+        self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
 
@@ -147,9 +147,8 @@ impl Gateway {
     /// Whether what a pass depends on has changed since the last one.
     #[must_use]
     pub fn is_stale(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
-        let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<(u32, Mac)>> {
-            let ours = self.desired.vpcs.values().flat_map(|vpc| &vpc.attach);
-            ours.map(|name| all.get(name).map(|is| (is.index, is.mac))).collect()
+        let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<Interface>> {
+            self.interfaces().map(|name| all.get(name).copied()).collect()
         };
         self.last.is_none()
             || !self.failures.is_empty()
@@ -163,11 +162,13 @@ impl Gateway {
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<(), ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        if self.reap_next >= end {
+        // Closed flows of a block that was given back keep their keys until they are looked at.
+        self.reap_end = self.reap_end.max(end);
+        if self.reap_next >= self.reap_end {
             self.reap_next = 0;
         }
-        let count = end.div_ceil(REAP_EVERY).min(end - self.reap_next);
-        self.dataplane.reap(self.reap_next, count)?;
+        let count = self.reap_end.div_ceil(REAP_EVERY).min(self.reap_end - self.reap_next);
+        self.dataplane.reap(Pass { first: self.reap_next, count })?;
         self.reap_next += count;
         self.dataplane.flush_log();
         Ok(())
@@ -267,7 +268,8 @@ impl Gateway {
                 self.dataplane.detach(number)?;
                 continue;
             };
-            if self.dataplane.attached(number).is_some_and(|attached| attached.ifindex == ifindex) {
+            let hook = self.facts.interfaces[&target.interface].xdp;
+            if self.dataplane.holds(number, ifindex) && hook.is_some_and(|hook| target.hooks.contains(&hook)) {
                 continue;
             }
             let target = Target { ifindex, ..target };
@@ -287,13 +289,6 @@ impl Gateway {
         }
         Ok(())
     }
-}
-
-/// Ticks in a second, from the kernel's clocks over 50 ms.
-fn measure_tick(dataplane: &mut Dataplane) -> Result<u32, DataplaneError> {
-    let first = dataplane.reap(0, 0)?;
-    thread::sleep(Duration::from_millis(50));
-    Ok(first.hertz(dataplane.reap(0, 0)?))
 }
 
 /// Where an earlier agent knew backends to be.

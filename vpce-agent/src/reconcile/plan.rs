@@ -32,7 +32,7 @@ pub enum Change {
     SetIngress(Ingress, u32),
 }
 
-const NO_LINK: Link = Link { ifindex: 0, address: Be32::new(0), mac: Mac([0; 6]), vpc: 0 };
+pub(super) const NO_LINK: Link = Link { ifindex: 0, address: Be32::new(0), mac: Mac([0; 6]), vpc: 0 };
 const NO_BACKEND: Backend =
     Backend { address: Be32::new(0), ifindex: 0, mac: Mac([0; 6]), gateway_mac: Mac([0; 6]), vpc: 0, reachable: 0 };
 const NO_ENDPOINT: Endpoint =
@@ -64,7 +64,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(links.into_iter().map(|(number, _, then)| Change::SetLink(number, then)));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
-    for (number, now, then) in endpoints {
+    let (open, closed): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|(_, _, then)| then.accepted != 0);
+    for (number, now, then) in open {
         if now.slots == 0 {
             plan.push(Change::FillRing(number, then));
         }
@@ -75,6 +76,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(new(&desired.addresses, &observed.addresses).map(|(key, value)| Change::SetAddress(key, value)));
     plan.extend(new(&desired.mappings, &observed.mappings).map(|(key, value)| Change::SetMapping(key, value)));
     plan.extend(new(&desired.ingress, &observed.ingress).map(|(key, value)| Change::SetIngress(key, value)));
+    // What replaces them is open by now.
+    plan.extend(closed.into_iter().map(|(number, _, then)| Change::SetEndpoint(number, then)));
     changes
 }
 

@@ -37,16 +37,17 @@ impl Gateway {
         let number = self.leases.vpcs[name];
         let attachment = |interface: &String| {
             let link = self.leases.link(number, interface);
-            let attached = link.and_then(|link| self.dataplane.attached(link));
+            let is = self.facts.interfaces.get(interface);
+            let attached = link.zip(is).is_some_and(|(link, is)| self.dataplane.holds(link, is.index));
             let failure = link.and_then(|link| self.failures.get(&link));
             AttachmentStatus {
                 interface: interface.clone(),
-                state: match (attached, failure) {
-                    (Some(_), _) => "attached".to_owned(),
-                    (None, Some(failure)) => failure.clone(),
-                    (None, None) => "missing".to_owned(),
+                state: match failure {
+                    Some(failure) => failure.clone(),
+                    None if attached => "attached".to_owned(),
+                    None => "missing".to_owned(),
                 },
-                hook: attached.and_then(|attached| attached.hook).map(|hook| hook.name().to_owned()),
+                hook: is.filter(|_| attached).and_then(|is| is.xdp).map(|hook| hook.name().to_owned()),
             }
         };
         VpcStatus {

@@ -6,7 +6,7 @@ use crate::{
     layout::FlowKey,
     reason::DropReason,
     slots,
-    tcp::{self, Side, USE},
+    state::{self, Side},
     wire::{EthHdr, Ipv4Hdr},
 };
 
@@ -24,7 +24,7 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     let flow = plane.flow(slot).ok_or(Verdict::Drop(DropReason::Internal))?;
     let state = flow.state.load();
     let ends = flow.ends();
-    if !tcp::usable(state) || ends.key != *key {
+    if !state::usable(state) || ends.key != *key {
         return Err(Verdict::Drop(DropReason::Contended));
     }
     let number = Some(ends.endpoint);
@@ -32,7 +32,7 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     if endpoint.generation != ends.generation {
         return Err(drop_at(plane, number, DropReason::StaleFlow));
     }
-    let backend = plane.backend(endpoint.backend).ok_or(Verdict::Drop(DropReason::Internal))?;
+    let backend = plane.backend(ends.backend).ok_or(Verdict::Drop(DropReason::Internal))?;
     if backend.reachable == 0 {
         return Err(drop_at(plane, number, DropReason::BackendUnreachable));
     }
@@ -40,19 +40,17 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     if packet.track(flow, state, Side::Client, plane.jiffies()) {
         slots::give_back(plane, ends.endpoint, slot);
     }
-    if flow.client_link.load() != arrival.link_number {
-        flow.client_link.store(arrival.link_number);
-    }
+    flow.meet(arrival.link_number, eth.from);
 
     eth.to = backend.mac;
     eth.from = backend.gateway_mac;
     ip.src_addr = ends.transit.to_wire();
-    ip.dst_addr = ends.backend.to_wire();
+    ip.dst_addr = backend.address.to_wire();
     ip.ttl -= 1;
     ip.check = ends.forward_ip.apply(ip.check);
     packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
 
-    if flow.state.load() / USE != state / USE {
+    if !state::still(flow, state) {
         return Err(Verdict::Drop(DropReason::Contended));
     }
     if let Some(stats) = plane.stats(ends.endpoint) {

@@ -20,7 +20,7 @@ use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Ingress, Link, Local, Settings, Totals},
     reason::DropReason,
-    slots, tcp,
+    slots, state,
     wire::{Be32, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, Ipv4Hdr, TCP, UDP},
 };
 
@@ -142,10 +142,10 @@ fn dials_again<D: Dataplane, T: Transport>(plane: &D, packet: &T, slot: u32) -> 
     }
     let Some(flow) = plane.flow(slot) else { return false };
     let state = flow.state.load();
-    let over = tcp::usable(state) && tcp::closed(state) && slots::clear(plane, flow, state);
+    let over = state::usable(state) && state::closed(state) && slots::retire(plane, flow, state);
     if over {
-        // The record was in the ring since it closed: now it is a free one there.
-        flow.state.store(state & !tcp::BITS);
+        // The record is in the ring since it closed: now it is a free one there.
+        slots::free(flow);
     }
     over
 }

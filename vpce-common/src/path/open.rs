@@ -10,7 +10,7 @@ use crate::{
     layout::{Admission, Backend, Dialled, Endpoint, Ends, FIRST_PORT, Flow, FlowKey},
     reason::DropReason,
     slots,
-    tcp::{BITS, OPEN, TRIES, USE},
+    state::{BITS, OPEN, TRIES, USE},
     wire::{Be16, Be32, EthHdr},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
         protocol: key.protocol.into(),
     };
     let Some(mapping) = plane.mapping(&dialled) else { return Err(refused(DropReason::NoMapping)) };
-    let endpoint = plane.endpoint(number).ok_or(INTERNAL)?;
+    let endpoint = plane.endpoint(number).ok_or(INTERNAL)?.snapshot();
     if mapping.endpoint != number || endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
     }
@@ -52,7 +52,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     }
     let admission = plane.admission(number).ok_or(INTERNAL)?;
     admit(admission, endpoint.limit).map_err(refused)?;
-    let slot = match slots::take(plane, endpoint, admission) {
+    let slot = match slots::take(plane, &endpoint, admission) {
         Ok(slot) => slot,
         Err(reason) => {
             admission.open.sub(1);
@@ -62,16 +62,19 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     let flow = plane.flow(slot).ok_or(INTERNAL)?;
     let state = (flow.state.load() & !BITS).wrapping_add(USE);
     let offset = slot - endpoint.first_slot + slots::rotation(state, endpoint.slots) * endpoint.slots;
-    let ends = ends(endpoint, backend, key, eth, number, mapping.server_port, offset);
+    let ends = ends(&endpoint, backend, key, number, mapping.server_port, offset);
     // SAFETY: the record was taken, and is BUSY.
-    unsafe { begin(plane, flow, arrival, packet, ends) };
+    unsafe { begin(plane, flow, packet, ends) };
+    flow.meet(arrival.link_number, eth.from);
     flow.state.store(state | OPEN);
     if plane.enter(key, slot) {
         return Ok(slot);
     }
-    // Another CPU opened the flow for the same segment: theirs counts.
-    flow.state.store(state);
-    slots::give_back(plane, number, slot);
+    // Another CPU opened the flow for the same packet: theirs counts. The reaper may have freed
+    // this one meanwhile, where its endpoint was re-pointed.
+    if flow.state.swap_if(state | OPEN, state).is_ok() {
+        slots::give_back(plane, number, slot);
+    }
     plane.find(key).ok_or_else(|| refused(DropReason::Contended))
 }
 
@@ -117,15 +120,7 @@ fn martian(arrival: &Arrival<'_>, key: &FlowKey) -> bool {
 }
 
 #[inline(always)]
-fn ends(
-    endpoint: &Endpoint,
-    backend: &Backend,
-    key: &FlowKey,
-    eth: &EthHdr,
-    number: u32,
-    server_port: Be16,
-    offset: u32,
-) -> Ends {
+fn ends(endpoint: &Endpoint, backend: &Backend, key: &FlowKey, number: u32, server_port: Be16, offset: u32) -> Ends {
     #[expect(clippy::cast_possible_truncation, reason = "offset < PORTS")]
     let transit_port = Be16::new((FIRST_PORT + offset) as u16);
     let addresses = |old: (Be32, Be32), new: (Be32, Be32)| {
@@ -143,13 +138,11 @@ fn ends(
     Ends {
         key: *key,
         transit: endpoint.transit,
-        backend: backend.address,
+        backend: endpoint.backend,
         transit_port,
         server_port,
         endpoint: number,
         generation: endpoint.generation,
-        client_mac: eth.from,
-        reserved: 0,
         forward_ip: forward.and(Delta::HOP),
         forward_transport: forward.and(ports(client_ports, backend_ports)),
         reply_ip: reply.and(Delta::HOP),
@@ -162,10 +155,9 @@ fn ends(
 /// # Safety
 /// As [`Flow::set_ends`].
 #[inline(always)]
-unsafe fn begin<D: Dataplane, T: Transport>(plane: &D, flow: &Flow, arrival: &Arrival<'_>, packet: &T, ends: Ends) {
+unsafe fn begin<D: Dataplane, T: Transport>(plane: &D, flow: &Flow, packet: &T, ends: Ends) {
     // SAFETY: the caller's promise.
     unsafe { flow.set_ends(ends) };
     flow.touched.store(plane.jiffies());
-    flow.client_link.store(arrival.link_number);
     packet.begin(flow);
 }

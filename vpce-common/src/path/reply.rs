@@ -6,7 +6,7 @@ use crate::{
     layout::FIRST_PORT,
     reason::DropReason,
     slots,
-    tcp::{self, Side, USE},
+    state::{self, Side},
     wire::{Be32, EthHdr, Ipv4Hdr},
 };
 
@@ -31,21 +31,23 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     let number = Some(transit.endpoint);
     let stray = |reason| drop_at(plane, number, reason);
     let endpoint = plane.endpoint(transit.endpoint).ok_or(STRAY)?;
-    let backend = plane.backend(endpoint.backend).ok_or(STRAY)?;
-    if backend.vpc != arrival.link.vpc {
-        return Err(stray(DropReason::WrongVpc));
-    }
     let slot = transit.first_slot + ((u32::from(port.get()) - FIRST_PORT) & (transit.slots - 1));
     let flow = plane.flow(slot).ok_or(STRAY)?;
     let state = flow.state.load();
     let ends = flow.ends();
-    if !tcp::usable(state)
+    if !state::usable(state)
         || ends.endpoint != transit.endpoint
         || ends.transit_port != port
-        || ends.backend != Be32::from_wire(ip.src_addr)
         || ends.server_port != packet.source()
         || ends.key.protocol != u16::from(T::PROTOCOL)
     {
+        return Err(stray(DropReason::NotAReply));
+    }
+    let backend = plane.backend(ends.backend).ok_or(STRAY)?;
+    if backend.vpc != arrival.link.vpc {
+        return Err(stray(DropReason::WrongVpc));
+    }
+    if backend.address != Be32::from_wire(ip.src_addr) {
         return Err(stray(DropReason::NotAReply));
     }
     if endpoint.generation != ends.generation {
@@ -58,7 +60,7 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
         slots::give_back(plane, transit.endpoint, slot);
     }
 
-    eth.to = ends.client_mac;
+    eth.to = flow.client_mac();
     eth.from = out.mac;
     ip.src_addr = ends.key.endpoint.to_wire();
     ip.dst_addr = ends.key.client.to_wire();
@@ -66,7 +68,7 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     ip.check = ends.reply_ip.apply(ip.check);
     packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
 
-    if flow.state.load() / USE != state / USE {
+    if !state::still(flow, state) {
         return Err(Verdict::Drop(DropReason::Contended));
     }
     if let Some(stats) = plane.stats(transit.endpoint) {

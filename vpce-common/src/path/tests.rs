@@ -40,7 +40,7 @@ fn plane() -> HostPlane {
             reset: 1,
             transit: be([198, 19, 128, 0]),
             transit_mask: be([255, 255, 128, 0]),
-            max_flows: 64,
+            reserved: 0,
         }),
         ..HostPlane::default()
     };
@@ -325,7 +325,7 @@ fn idle_flows_are_freed_by_their_own_timer_and_everything_is_as_before() {
     let admission = &plane.admissions[0];
     assert_eq!(admission.tail.load().wrapping_sub(admission.head.load()), SLOTS);
     assert!(plane.flow_keys.borrow().is_empty());
-    assert!(plane.flows.iter().all(|flow| flow.state.load() & crate::tcp::BITS == 0));
+    assert!(plane.flows.iter().all(|flow| flow.state.load() & crate::state::BITS == 0));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::{
     dataplane::Frame,
     layout::{Flow, FlowKey},
     reason::DropReason,
-    tcp::{self, Side},
-    udp,
+    state::Side,
+    tcp, udp,
     wire::{self, Be16, Be32, EthHdr, Ipv4Hdr},
 };
 
@@ -89,10 +89,7 @@ impl Transport for Tcp<'_> {
 
     #[inline(always)]
     fn begin(&self, flow: &Flow) {
-        flow.client_end.store(self.segment.end());
-        flow.client_ack.store(0);
-        flow.backend_end.store(0);
-        flow.backend_ack.store(0);
+        tcp::begin(flow, self.segment);
     }
 
     #[inline(always)]
