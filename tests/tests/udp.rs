@@ -27,19 +27,19 @@ fn names_are_resolved_through_the_endpoint_over_udp_and_over_tcp() {
 }
 
 #[test]
-fn a_hundred_thousand_datagrams_come_through_and_are_counted() {
+fn twenty_thousand_datagrams_come_through_and_are_counted() {
     let rig = Rig::pair().publish("udp", 5201, 5201).publish("tcp", 5201, 5201).start();
     let mut serve = rig.backend(1).command("iperf3");
     let server = serve.args(["--server", "--one-off"]).spawn();
     let mut server = server.expect("iperf3");
     std::thread::sleep(Duration::from_millis(500));
     let mut iperf = rig.client(1).command("iperf3");
-    iperf.args(["--client", "10.0.0.100", "--udp", "--bitrate", "200M", "--length", "1000", "--time", "4", "--json"]);
+    iperf.args(["--client", "10.0.0.100", "--udp", "--bitrate", "20M", "--length", "500", "--time", "4", "--json"]);
     let said: serde_json::Value = serde_json::from_str(&output(&mut iperf)).expect("iperf3's JSON");
     server.wait().expect("the server's end");
     let (sent, lost) = (&said["end"]["sum"]["packets"], &said["end"]["sum"]["lost_packets"]);
     let (sent, lost) = (sent.as_u64().expect("sent"), lost.as_u64().expect("lost"));
-    assert!(sent >= 90_000, "{sent} datagrams sent");
+    assert!(sent >= 19_000, "{sent} datagrams sent");
     assert!(lost * 100 <= sent, "{lost} of {sent} datagrams lost");
     assert!(rig.endpoint(1).number("forward.packets") >= sent - lost);
 }

@@ -43,7 +43,7 @@ reasons! {
     NotAccepted = 7, "not-accepted";
     /// The endpoint's limit of open connections is reached (guide §1.4).
     LimitReached = 8, "limit-reached";
-    /// All flow records of the endpoint are taken, by closed flows whose timers still run.
+    /// All flow records of the endpoint hold open connections.
     NoFreeSlot = 9, "no-free-slot";
     /// The backend does not answer ARP.
     BackendUnreachable = 10, "backend-unreachable";

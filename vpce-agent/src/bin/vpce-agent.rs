@@ -61,10 +61,14 @@ struct Pins {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let arguments = Arguments::parse();
+    // The programs log what they drop as `vpce`, at level debug.
+    let level =
+        if matches!(arguments.command, Command::Run { log_drops: true, .. }) { "info,vpce=debug" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     log.with_ansi(std::io::stderr().is_terminal()).init();
-    match act(Arguments::parse().command).await {
+    match act(arguments.command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

@@ -79,7 +79,7 @@ impl Maps {
         Ok(AdmissionNow { open, peak, spare: tail.wrapping_sub(head) })
     }
 
-    /// Makes every record of an endpoint's block free and its count zero.
+    /// Puts every record of an endpoint's block into its ring, and makes its count zero.
     ///
     /// Only for an endpoint that no packet can reach yet: its `ENDPOINTS` entry says so by having
     /// no slots, and is written after this.

@@ -84,8 +84,8 @@ impl Neighbours {
             if fresh || waiting {
                 continue;
             }
-            if entry.unanswered >= PATIENCE {
-                entry.found = None;
+            if entry.unanswered >= PATIENCE && entry.found.take().is_some() {
+                tracing::warn!(address = %entry.wanted.address, "backend does not answer ARP");
             }
             entry.unanswered = entry.unanswered.saturating_add(1);
             entry.asked = Some(now);

@@ -24,6 +24,7 @@ pub const ITEMS: &[Item] = &[
     Item::tool("ip", "iproute2"),
     Item::tool("nsenter", "util-linux"),
     Item::tool("ethtool", "ethtool"),
+    Item::tool("bpftool", "bpftool"),
     Item::tool("tcpdump", "tcpdump"),
     Item::tool("curl", "curl"),
     Item::tool("iperf3", "iperf3"),
