@@ -1,0 +1,175 @@
+//! Who gets what: leases that still lead where they shall are kept, the others taken back.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
+
+use ipnet::Ipv4Net;
+
+use super::{BackendLease, Capacity, EndpointLease, Held, LeaseError, Leases, LinkLease, free::Free};
+use crate::model::{Desired, Endpoint};
+
+/// Addresses by number of their VPC.
+pub(super) type Places = BTreeSet<(u16, Ipv4Addr)>;
+
+/// An endpoint that shall be served.
+pub(super) struct Wanted<'d> {
+    pub(super) name: &'d str,
+    pub(super) endpoint: &'d Endpoint,
+    pub(super) subnet: Ipv4Net,
+    /// Number of its VPC.
+    pub(super) vpc: u16,
+    /// Number of its backend.
+    pub(super) backend: u32,
+    /// The address that it was given and may have still.
+    pub(super) keeps: Option<Ipv4Addr>,
+    served: bool,
+}
+
+impl Leases {
+    /// The leases that serve the desired state: those at hand where they fit, new ones else.
+    ///
+    /// # Errors
+    /// Everything that can't be given out; these leases stay valid then.
+    pub fn assign(&self, desired: &Desired, capacity: Capacity) -> Result<Self, Vec<LeaseError>> {
+        let mut next = Self { version: 1, ..self.clone() };
+        let mut errors = Vec::new();
+        next.number_networks(desired, capacity, &mut errors);
+        if errors.is_empty() {
+            let mut reserved = next.places_of_others(desired);
+            let unserved = next.settle(desired, &reserved);
+            reserved.extend(next.places_asked_for(desired));
+            next.serve(unserved, &mut Free::new(&next, &desired.gateway, capacity, reserved), &mut errors);
+        }
+        if errors.is_empty() { Ok(next) } else { Err(errors) }
+    }
+
+    fn number_networks(&mut self, desired: &Desired, capacity: Capacity, errors: &mut Vec<LeaseError>) {
+        let no_number = |what, name: &str, most| LeaseError::NoNumber { what, name: name.to_owned(), most };
+        for (name, vpc) in &desired.vpcs {
+            let free = self.vpcs.values().max().copied().unwrap_or(0).checked_add(1);
+            let Some(number) = self.vpcs.get(name).copied().or(free) else {
+                errors.push(no_number("VPC", name, u16::MAX.into()));
+                continue;
+            };
+            self.vpcs.insert(name.clone(), number);
+            for interface in &vpc.attach {
+                if self.link(number, interface).is_none() {
+                    self.links.push(LinkLease { vpc: number, interface: interface.clone() });
+                    if self.links.len() > capacity.links as usize {
+                        errors.push(no_number("attachment", interface, capacity.links));
+                    }
+                }
+            }
+        }
+        for (name, service) in &desired.services {
+            let Some(&vpc) = self.vpcs.get(&service.vpc) else { continue };
+            let address = service.backend.address;
+            if self.backend(vpc, address).is_none() {
+                self.backends.push(BackendLease { vpc, address });
+                if self.backends.len() > capacity.endpoints as usize {
+                    errors.push(no_number("backend of service", name, capacity.endpoints));
+                }
+            }
+        }
+    }
+
+    /// Keeps each lease that still leads where it shall, re-points it where only its backend is
+    /// another, takes back all others. Answers the endpoints that nothing serves then.
+    fn settle<'d>(&mut self, desired: &'d Desired, reserved: &Places) -> Vec<Wanted<'d>> {
+        let mut wanted = self.wanted(desired);
+        let generation = &mut self.next_generation;
+        for lease in self.endpoints.values_mut().filter(|lease| lease.held != Held::Cut) {
+            let Some(to) = wanted.get_mut(lease.name.as_str()) else {
+                cut(lease, generation);
+                continue;
+            };
+            let stays = lease.vpc == to.vpc && to.may_have(lease.address, reserved);
+            let reached = stays
+                && desired.gateway.transit.contains(&lease.transit)
+                && lease.first_slot + lease.slots <= desired.gateway.max_flows;
+            let same = lease.backend == to.backend;
+            if stays && lease.held == Held::Serving {
+                to.keeps = Some(lease.address);
+            }
+            match lease.held {
+                Held::Serving if reached && lease.slots >= to.endpoint.slots() => {
+                    to.served = true;
+                    if !same {
+                        (lease.backend, lease.generation) = (to.backend, fresh(generation));
+                    }
+                }
+                Held::Serving if reached && same => lease.held = Held::Draining,
+                Held::Draining if reached && same => {}
+                _ => cut(lease, generation),
+            }
+        }
+        wanted.into_values().filter(|to| !to.served).collect()
+    }
+
+    /// Gives each endpoint a lease. Who was given an address keeps it, and who asks for one comes
+    /// before those that take any.
+    fn serve(&mut self, mut unserved: Vec<Wanted<'_>>, free: &mut Free, errors: &mut Vec<LeaseError>) {
+        unserved.sort_by_key(|to| (to.keeps.is_none(), to.endpoint.address.is_none()));
+        for to in unserved {
+            match free.give(&to, fresh(&mut self.next_generation)) {
+                Ok((number, lease)) => drop(self.endpoints.insert(number, lease)),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+
+    /// The endpoints by name, with the numbers of where they lead.
+    fn wanted<'d>(&self, desired: &'d Desired) -> BTreeMap<&'d str, Wanted<'d>> {
+        let backends: BTreeMap<&str, u32> = desired
+            .services
+            .iter()
+            .filter_map(|(name, is)| Some((name.as_str(), self.backend(self.vpcs[&is.vpc], is.backend.address)?)))
+            .collect();
+        let wanted = |(name, endpoint): (&'d String, &'d Endpoint)| {
+            let subnet = desired.vpcs[&endpoint.vpc].subnets[&endpoint.subnet];
+            let (vpc, backend) = (self.vpcs[&endpoint.vpc], backends[endpoint.service.as_str()]);
+            (name.as_str(), Wanted { name, endpoint, subnet, vpc, backend, keeps: None, served: false })
+        };
+        desired.endpoints.iter().map(wanted).collect()
+    }
+
+    /// Gateways, routers and backends.
+    fn places_of_others(&self, desired: &Desired) -> Places {
+        let routers = desired.vpcs.iter().flat_map(|(name, vpc)| {
+            [Some(vpc.address.addr()), vpc.next_hop].into_iter().flatten().map(|address| (self.vpcs[name], address))
+        });
+        let backends = desired.services.values().map(|service| (self.vpcs[&service.vpc], service.backend.address));
+        routers.chain(backends).collect()
+    }
+
+    fn places_asked_for(&self, desired: &Desired) -> Places {
+        let endpoints = desired.endpoints.values();
+        endpoints.filter_map(|endpoint| Some((self.vpcs[&endpoint.vpc], endpoint.address?))).collect()
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether it may have an address, other endpoints apart.
+    fn may_have(&self, address: Ipv4Addr, reserved: &Places) -> bool {
+        match self.endpoint.address {
+            Some(asked) => asked == address,
+            None => is_host(self.subnet, address) && !reserved.contains(&(self.vpc, address)),
+        }
+    }
+}
+
+/// Networks of one or two addresses are all hosts (RFC 3021).
+fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
+    net.contains(&address) && (net.prefix_len() > 30 || ![net.network(), net.broadcast()].contains(&address))
+}
+
+fn cut(lease: &mut EndpointLease, generation: &mut u32) {
+    (lease.held, lease.generation) = (Held::Cut, fresh(generation));
+}
+
+fn fresh(generation: &mut u32) -> u32 {
+    *generation += 1;
+    *generation
+}

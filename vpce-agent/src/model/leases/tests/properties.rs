@@ -1,0 +1,156 @@
+//! What holds over any history of a gateway.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range};
+
+use proptest::prelude::*;
+
+use super::{
+    CAPACITY,
+    sample::{Event, any_history, desired, is_host, is_taken},
+};
+use crate::model::{
+    Desired, Endpoint,
+    leases::{BackendLease, EndpointLease, Held, Leases},
+};
+
+/// A gateway's desired state and leases, over its history.
+struct Past {
+    desired: Desired,
+    leases: Leases,
+    /// What a flow of each generation relies on.
+    generations: BTreeMap<u32, (String, Ipv4Addr, u32, Range<u32>)>,
+}
+
+impl Past {
+    fn live(&mut self, event: &Event) {
+        match event {
+            Event::Edited(edits) => {
+                let mut desired = self.desired.clone();
+                for edit in edits {
+                    edit.make(&mut desired);
+                }
+                match self.leases.assign(&desired, CAPACITY) {
+                    Ok(leases) => {
+                        assert_eq!(leases.assign(&desired, CAPACITY).as_ref(), Ok(&leases), "a second time");
+                        self.check_change(&desired, &leases);
+                        (self.desired, self.leases) = (desired, leases);
+                    }
+                    Err(errors) => assert!(!errors.is_empty()),
+                }
+            }
+            Event::Ended(odd) => {
+                let stays = |number: &u32, lease: &mut EndpointLease| lease.held == Held::Serving || number % 2 != *odd;
+                self.leases.endpoints.retain(stays);
+            }
+            Event::Rebooted => {
+                self.leases = self.leases.clone().without_flows().assign(&self.desired, CAPACITY).unwrap();
+                self.generations.clear();
+            }
+        }
+        self.check_apart();
+        self.check_served();
+        self.check_generations();
+    }
+
+    /// What was given out stays.
+    fn check_change(&self, desired: &Desired, next: &Leases) {
+        let was = &self.leases;
+        assert!(was.vpcs.iter().all(|(name, number)| next.vpcs.get(name) == Some(number)));
+        assert!(next.links.starts_with(&was.links) && next.backends.starts_with(&was.backends));
+        for (number, before) in &was.endpoints {
+            let after = &next.endpoints[number];
+            let same = EndpointLease {
+                held: after.held,
+                generation: after.generation,
+                backend: after.backend,
+                ..before.clone()
+            };
+            assert_eq!(*after, same, "a lease is changed");
+            match (before.held, after.held) {
+                (Held::Cut, Held::Cut) | (_, Held::Draining) => assert_eq!(before.generation, after.generation),
+                (Held::Serving, Held::Serving) => {
+                    assert_eq!(before.backend == after.backend, before.generation == after.generation);
+                }
+                (Held::Serving | Held::Draining, Held::Cut) => assert!(after.generation > was.next_generation),
+                (Held::Draining | Held::Cut, Held::Serving) => panic!("{before:?} serves again"),
+            }
+        }
+        for (name, endpoint) in &desired.endpoints {
+            let Some((number, before)) = was.serving(name) else { continue };
+            let (now, after) = next.serving(name).expect("it is served");
+            let stays = before.vpc == next.vpcs[&endpoint.vpc] && may_have(desired, endpoint, before.address);
+            let in_range = desired.gateway.transit.contains(&before.transit);
+            assert_eq!(stays, (after.vpc, after.address) == (before.vpc, before.address), "{name}: its address");
+            assert_eq!(stays && in_range && before.slots >= endpoint.slots(), number == now, "{name}: its number");
+        }
+    }
+
+    /// No two hold the same.
+    fn check_apart(&self) {
+        let leases: Vec<_> = self.leases.endpoints.values().collect();
+        for (place, one) in leases.iter().enumerate() {
+            for other in &leases[..place] {
+                assert_ne!(one.transit, other.transit);
+                assert!(
+                    one.first_slot + one.slots <= other.first_slot || other.first_slot + other.slots <= one.first_slot,
+                    "{one:?} overlaps {other:?}"
+                );
+                let both_serve = one.held == Held::Serving && other.held == Held::Serving;
+                assert!(!both_serve || (one.vpc, one.address) != (other.vpc, other.address));
+                assert!(!both_serve || one.name != other.name);
+            }
+        }
+    }
+
+    /// Every endpoint is reached where it may be, and leads where it shall.
+    fn check_served(&self) {
+        let Self { desired, leases, .. } = self;
+        for (name, endpoint) in &desired.endpoints {
+            let (number, lease) = leases.serving(name).expect("it is served");
+            let service = &desired.services[&endpoint.service];
+            let backend = BackendLease { vpc: leases.vpcs[&service.vpc], address: service.backend.address };
+            assert!(number < CAPACITY.endpoints);
+            assert!(may_have(desired, endpoint, lease.address), "{name}: {}", lease.address);
+            assert_eq!((lease.vpc, leases.backends[lease.backend as usize]), (leases.vpcs[&endpoint.vpc], backend));
+            assert!(desired.gateway.transit.hosts().any(|transit| transit == lease.transit));
+            assert!(lease.slots.is_power_of_two() && lease.slots >= endpoint.slots());
+            assert!(lease.first_slot + lease.slots <= desired.gateway.max_flows);
+        }
+        for lease in leases.endpoints.values() {
+            let wanted = desired.endpoints.get(&lease.name);
+            assert!(lease.held == Held::Cut || wanted.is_some(), "{} is gone and not cut", lease.name);
+            if let (Held::Draining, Some((_, serving))) = (lease.held, leases.serving(&lease.name)) {
+                assert_eq!((lease.vpc, lease.address, lease.backend), (serving.vpc, serving.address, serving.backend));
+                assert!(desired.gateway.transit.contains(&lease.transit));
+            }
+        }
+    }
+
+    /// A generation means one endpoint, one transit address, one backend and one block, ever.
+    fn check_generations(&mut self) {
+        for lease in self.leases.endpoints.values() {
+            let block = lease.first_slot..lease.first_slot + lease.slots;
+            let now = (lease.name.clone(), lease.transit, lease.backend, block);
+            let known = self.generations.entry(lease.generation).or_insert_with(|| now.clone());
+            assert_eq!(*known, now, "generation {} is used again", lease.generation);
+        }
+    }
+}
+
+/// Whether an endpoint may have an address, other endpoints apart.
+fn may_have(desired: &Desired, endpoint: &Endpoint, address: Ipv4Addr) -> bool {
+    match endpoint.address {
+        Some(asked) => asked == address,
+        None => is_host(desired, endpoint, address) && !is_taken(desired, &endpoint.vpc, address),
+    }
+}
+
+proptest! {
+    #[test]
+    fn over_any_history_what_was_given_out_stays_apart_and_is_never_given_twice(history in any_history()) {
+        let mut past = Past { desired: desired(), leases: Leases::default(), generations: BTreeMap::new() };
+        for event in &history {
+            past.live(event);
+        }
+    }
+}
