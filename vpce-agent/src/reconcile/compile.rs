@@ -92,8 +92,9 @@ fn backends(leases: &Leases, facts: &Facts, entries: &mut Entries) {
             vpc: lease.vpc,
             reachable: 0,
         };
+        let link = |is: &Neighbour| entries.links.get(&is.link).filter(|link| link.ifindex != 0);
         let neighbour = facts.neighbours.get(&number);
-        if let Some((neighbour, link)) = neighbour.and_then(|is| Some((is, entries.links.get(&is.link)?))) {
+        if let Some((neighbour, link)) = neighbour.and_then(|is| Some((is, link(is)?))) {
             backend.ifindex = link.ifindex;
             backend.mac = neighbour.mac;
             backend.gateway_mac = link.mac;

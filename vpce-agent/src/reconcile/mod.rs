@@ -9,6 +9,8 @@ mod gateway;
 mod observe;
 mod plan;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use apply::{Kernel, apply};
 pub use compile::{Facts, compile};

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit};
+use vpce_common::layout::{
+    Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, TRANSIT_ADDRESSES, Transit,
+};
 
 use super::Entries;
-use crate::maps::{MapError, Maps};
+use crate::maps::{MAX_ENDPOINTS, MAX_LINKS, MapError, Maps};
 
 /// Reads the maps that the agent writes.
 #[expect(missing_docs, clippy::missing_errors_doc, reason = "each is the map of its name; errors are the kernel's")]
@@ -47,7 +49,8 @@ impl Reader for Maps {
     }
 }
 
-/// Reads every hash map whole, and of the arrays the numbers that `desired` or `last` knows of.
+/// Reads every hash map whole, and of the arrays the numbers that `desired` or `last` knows of:
+/// all numbers where there is no `last`, since nobody knows then what an earlier agent left.
 ///
 /// # Errors
 /// When the kernel refuses a read.
@@ -55,19 +58,29 @@ pub fn observe(maps: &impl Reader, desired: &Entries, last: Option<&Entries>) ->
     fn numbers<V, W>(
         desired: &BTreeMap<u32, V>,
         last: Option<&BTreeMap<u32, V>>,
+        most: u32,
         read: impl Fn(u32) -> Result<W, MapError>,
     ) -> Result<BTreeMap<u32, W>, MapError> {
-        let last = last.into_iter().flat_map(BTreeMap::keys);
-        desired.keys().chain(last).map(|&number| Ok((number, read(number)?))).collect()
+        let read = |number| Ok((number, read(number)?));
+        match last {
+            Some(last) => desired.keys().chain(last.keys()).copied().map(read).collect(),
+            None => (0..most).map(read).collect(),
+        }
     }
     Ok(Entries {
         settings: maps.settings()?,
         ingress: maps.ingress()?,
         addresses: maps.addresses()?,
         mappings: maps.mappings()?,
-        links: numbers(&desired.links, last.map(|last| &last.links), |number| maps.link(number))?,
-        endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), |number| maps.endpoint(number))?,
-        backends: numbers(&desired.backends, last.map(|last| &last.backends), |number| maps.backend(number))?,
-        transit: numbers(&desired.transit, last.map(|last| &last.transit), |number| maps.transit(number))?,
+        links: numbers(&desired.links, last.map(|last| &last.links), MAX_LINKS, |number| maps.link(number))?,
+        endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), MAX_ENDPOINTS, |number| {
+            maps.endpoint(number)
+        })?,
+        backends: numbers(&desired.backends, last.map(|last| &last.backends), MAX_ENDPOINTS, |number| {
+            maps.backend(number)
+        })?,
+        transit: numbers(&desired.transit, last.map(|last| &last.transit), TRANSIT_ADDRESSES, |number| {
+            maps.transit(number)
+        })?,
     })
 }

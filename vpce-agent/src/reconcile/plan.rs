@@ -1,10 +1,18 @@
 //! What to change, and in which order. Pure.
 //!
-//! The order keeps every moment right: what leads packets somewhere goes first and comes last, so
-//! no packet follows half a change. An endpoint that is re-pointed is closed before it opens
-//! under its new generation.
+//! The order keeps every moment right, so that no packet follows half a change:
+//!
+//! 1. what leads to endpoints and is not wanted goes;
+//! 2. endpoints that become another thing are closed;
+//! 3. what endpoints lead to becomes as it shall be, then the endpoints, then they open;
+//! 4. what leads to endpoints comes;
+//! 5. endpoints that only drain are closed, now that others take their clients.
+//!
+//! Packets may see a write of an entry half done. So an endpoint is closed and opened by writes
+//! that change nothing else that a packet goes by: one that reads the generation first, as
+//! [`Endpoint::snapshot`] does, meets it closed, or opens a flow of the generation that it was open in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vpce_common::{
     layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit},
@@ -33,29 +41,30 @@ pub enum Change {
 }
 
 pub(super) const NO_LINK: Link = Link { ifindex: 0, address: Be32::new(0), mac: Mac([0; 6]), vpc: 0 };
-const NO_BACKEND: Backend =
+pub(super) const NO_BACKEND: Backend =
     Backend { address: Be32::new(0), ifindex: 0, mac: Mac([0; 6]), gateway_mac: Mac([0; 6]), vpc: 0, reachable: 0 };
-const NO_ENDPOINT: Endpoint =
+pub(super) const NO_ENDPOINT: Endpoint =
     Endpoint { generation: 0, limit: 0, backend: 0, first_slot: 0, slots: 0, transit: Be32::new(0), accepted: 0 };
-const NO_TRANSIT: Transit = Transit { endpoint: 0, first_slot: 0, slots: 0 };
+pub(super) const NO_TRANSIT: Transit = Transit { endpoint: 0, first_slot: 0, slots: 0 };
 
 /// The writes that turn `observed` into `desired`; none where they are equal.
 #[must_use]
 pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     let mut changes = Vec::new();
     let plan = &mut changes;
-    plan.extend(gone(&desired.mappings, &observed.mappings).map(Change::RemoveMapping));
+    let mut endpoints = differing(&desired.endpoints, &observed.endpoints, NO_ENDPOINT);
+    let other: BTreeSet<u32> = endpoints.iter().filter(|(_, is, then)| is_other(is, then)).map(|each| each.0).collect();
+
+    // By its old ports to its new backend: one that opens as another must not lead there.
+    let is_wrong = |(key, is): &(&Dialled, &Mapping)| {
+        desired.mappings.get(key).is_none_or(|then| then != *is && other.contains(&is.endpoint))
+    };
+    plan.extend(observed.mappings.iter().filter(is_wrong).map(|(key, _)| Change::RemoveMapping(*key)));
     plan.extend(gone(&desired.addresses, &observed.addresses).map(Change::RemoveAddress));
     plan.extend(gone(&desired.ingress, &observed.ingress).map(Change::RemoveIngress));
 
-    let endpoints = differing(&desired.endpoints, &observed.endpoints, NO_ENDPOINT);
-    for &(number, now, then) in &endpoints {
-        if now.slots != 0 && now.generation != then.generation {
-            let closed = Endpoint { generation: then.generation, accepted: 0, ..now };
-            if closed != now && closed != then {
-                plan.push(Change::SetEndpoint(number, closed));
-            }
-        }
+    for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {
+        step(plan, *number, is, Endpoint { accepted: 0, ..*is });
     }
     if desired.settings != observed.settings {
         plan.push(Change::SetSettings(desired.settings));
@@ -64,21 +73,40 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(links.into_iter().map(|(number, _, then)| Change::SetLink(number, then)));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
-    let (open, closed): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|(_, _, then)| then.accepted != 0);
-    for (number, now, then) in open {
-        if now.slots == 0 {
-            plan.push(Change::FillRing(number, then));
-        }
-        plan.push(Change::SetEndpoint(number, then));
-    }
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);
     plan.extend(transit.into_iter().map(|(number, _, then)| Change::SetTransit(number, then)));
+    for (number, is, then) in &mut endpoints {
+        if then.slots != 0 && (is.first_slot, is.slots) != (then.first_slot, then.slots) {
+            plan.push(Change::FillRing(*number, *then));
+        }
+        if other.contains(number) {
+            step(plan, *number, is, Endpoint { accepted: 0, ..*then });
+        }
+        if then.accepted != 0 {
+            step(plan, *number, is, *then);
+        }
+    }
     plan.extend(new(&desired.addresses, &observed.addresses).map(|(key, value)| Change::SetAddress(key, value)));
     plan.extend(new(&desired.mappings, &observed.mappings).map(|(key, value)| Change::SetMapping(key, value)));
     plan.extend(new(&desired.ingress, &observed.ingress).map(|(key, value)| Change::SetIngress(key, value)));
-    // What replaces them is open by now.
-    plan.extend(closed.into_iter().map(|(number, _, then)| Change::SetEndpoint(number, then)));
+    for (number, is, then) in &mut endpoints {
+        step(plan, *number, is, *then);
+    }
     changes
+}
+
+/// Whether an endpoint opens, or becomes another thing: under open flows only its limit changes, and
+/// whether it takes new ones.
+fn is_other(is: &Endpoint, then: &Endpoint) -> bool {
+    is.accepted < then.accepted || Endpoint { limit: then.limit, accepted: then.accepted, ..*is } != *then
+}
+
+/// Writes an endpoint, unless it is that already.
+fn step(plan: &mut Vec<Change>, number: u32, is: &mut Endpoint, then: Endpoint) {
+    if *is != then {
+        plan.push(Change::SetEndpoint(number, then));
+        *is = then;
+    }
 }
 
 fn gone<'m, K: Ord + Copy, V>(

@@ -1,0 +1,233 @@
+//! Order and sparseness of plans.
+
+use vpce_common::layout::{Dialled, Endpoint, Mapping};
+
+use super::{Change, Entries, Maps, NO_ENDPOINT, NOTHING, facts};
+use crate::{
+    model::{
+        Desired,
+        leases::{
+            Held, Leases,
+            tests::{
+                CAPACITY,
+                sample::{desired, endpoint, host, with},
+            },
+        },
+    },
+    reconcile::{Kernel as _, compile, observe, plan},
+};
+
+/// What changes from one desired state to the next.
+struct Turn {
+    before: Entries,
+    after: Entries,
+    changes: Vec<Change>,
+    leases: Leases,
+}
+
+fn turn(before: &Desired, after: &Desired) -> Turn {
+    let old = Leases::default().assign(before, CAPACITY).unwrap();
+    let leases = old.assign(after, CAPACITY).unwrap();
+    let before = compile(before, &old, &facts(before, &old));
+    let after = compile(after, &leases, &facts(after, &leases));
+    Turn { changes: plan(&after, &before), before, after, leases }
+}
+
+impl Turn {
+    #[track_caller]
+    fn first(&self, is: impl Fn(&Change) -> bool) -> usize {
+        self.changes.iter().position(is).unwrap_or_else(|| panic!("no such change in {:#?}", self.changes))
+    }
+
+    #[track_caller]
+    fn last(&self, is: impl Fn(&Change) -> bool) -> usize {
+        self.changes.iter().rposition(is).unwrap_or_else(|| panic!("no such change in {:#?}", self.changes))
+    }
+
+    /// What is written to one endpoint, in order.
+    fn writes(&self, number: u32) -> Vec<Endpoint> {
+        let write = |change: &Change| match change {
+            Change::SetEndpoint(of, endpoint) if *of == number => Some(*endpoint),
+            _ => None,
+        };
+        self.changes.iter().filter_map(write).collect()
+    }
+}
+
+fn removes(change: &Change) -> bool {
+    matches!(change, Change::RemoveMapping(_) | Change::RemoveAddress(_) | Change::RemoveIngress(_))
+}
+
+fn leads(change: &Change) -> bool {
+    matches!(change, Change::SetMapping(..) | Change::SetAddress(..) | Change::SetIngress(..))
+}
+
+fn opens(change: &Change) -> bool {
+    matches!(change, Change::SetEndpoint(_, endpoint) if endpoint.accepted != 0)
+}
+
+#[test]
+fn what_leads_to_a_removed_endpoint_goes_before_it_is_closed() {
+    let turn = turn(&with([("a", endpoint()), ("b", endpoint())]), &with([("b", endpoint())]));
+    assert_eq!(turn.last(removes) + 1, turn.first(|change| matches!(change, Change::SetEndpoint(..))));
+    assert_eq!(turn.last(removes), 2, "two ports and an address");
+    let open = turn.before.endpoints[&0];
+    let closed = Endpoint { accepted: 0, ..open };
+    let cut = Endpoint { generation: turn.leases.endpoints[&0].generation, limit: 0, ..closed };
+    assert_eq!(turn.writes(0), [closed, cut]);
+    assert_eq!(turn.changes.len(), 6, "besides, its transit address: {:#?}", turn.changes);
+}
+
+#[test]
+fn a_new_endpoint_is_filled_then_opened_then_led_to() {
+    let turn = turn(&desired(), &with([("a", endpoint())]));
+    let is = turn.after.endpoints[&0];
+    let filled = turn.first(|change| *change == Change::FillRing(0, is));
+    assert_eq!(turn.writes(0), [Endpoint { accepted: 0, ..is }, is]);
+    assert!(filled < turn.first(|change| matches!(change, Change::SetEndpoint(..))));
+    assert!(turn.last(|change| matches!(change, Change::SetTransit(..))) < turn.first(opens));
+    assert!(turn.last(opens) < turn.first(leads));
+    assert_eq!(turn.last(leads) + 1, turn.changes.len());
+}
+
+#[test]
+fn everything_is_there_before_a_first_frame_comes_in() {
+    let wanted = with([("a", endpoint())]);
+    let leases = Leases::default().assign(&wanted, CAPACITY).unwrap();
+    let changes = plan(&compile(&wanted, &leases, &facts(&wanted, &leases)), &NOTHING);
+    let first = changes.iter().position(|change| matches!(change, Change::SetIngress(..))).unwrap();
+    assert!(changes[first..].iter().all(|change| matches!(change, Change::SetIngress(..))));
+    // From it an agent knows that the maps were filled: before anything that must not be lost.
+    assert!(matches!(changes[0], Change::SetSettings(_)));
+}
+
+#[test]
+fn a_repointed_endpoint_is_closed_moved_and_opened_each_by_a_write_of_its_own() {
+    let mut repointed = with([("a", endpoint())]);
+    repointed.services.get_mut("web").unwrap().backend.address = host(9);
+    let turn = turn(&with([("a", endpoint())]), &repointed);
+    let (is, then) = (turn.before.endpoints[&0], turn.after.endpoints[&0]);
+    let closed = Endpoint { accepted: 0, ..is };
+    let moved = Endpoint { accepted: 0, ..then };
+    assert_eq!(turn.writes(0), [closed, moved, then]);
+    assert!(is.backend != then.backend && is.generation < then.generation);
+    let backend = turn.last(|change| matches!(change, Change::SetBackend(..)));
+    assert!(backend < turn.first(|change| *change == Change::SetEndpoint(0, moved)));
+    assert!(!turn.changes.iter().any(|change| removes(change) || matches!(change, Change::FillRing(..))));
+}
+
+#[test]
+fn the_ports_of_an_old_backend_never_lead_to_the_new_one() {
+    // Both services have a port 80, to 8080 and to 5432; only one has a port 443.
+    let mut repointed = with([("a", endpoint())]);
+    repointed.endpoints.get_mut("a").unwrap().service = "db".to_owned();
+    let turn = turn(&with([("a", endpoint())]), &repointed);
+    assert_eq!(turn.last(|change| matches!(change, Change::RemoveMapping(_))), 1);
+    assert!(turn.last(opens) < turn.first(|change| matches!(change, Change::SetMapping(..))));
+}
+
+#[test]
+fn another_server_port_is_one_write() {
+    let mut moved = with([("a", endpoint())]);
+    let ports = &mut moved.services.get_mut("web").unwrap().ports;
+    let (first, last) = (*ports.values().next().unwrap(), *ports.values().last().unwrap());
+    *ports.values_mut().next().unwrap() = last;
+    assert_ne!(first, last);
+    let turn = turn(&with([("a", endpoint())]), &moved);
+    assert!(matches!(turn.changes[..], [Change::SetMapping(..)]), "{:#?}", turn.changes);
+}
+
+#[test]
+fn another_limit_is_one_write_that_closes_nothing() {
+    let mut more = with([("a", endpoint())]);
+    more.endpoints.get_mut("a").unwrap().max_connections = 51;
+    let turn = turn(&with([("a", endpoint())]), &more);
+    let is = turn.before.endpoints[&0];
+    assert_eq!(turn.changes, [Change::SetEndpoint(0, Endpoint { limit: 51, ..is })]);
+}
+
+#[test]
+fn a_block_drains_only_when_the_larger_one_has_taken_its_clients() {
+    let mut larger = with([("a", endpoint())]);
+    larger.endpoints.get_mut("a").unwrap().max_connections = 500;
+    let turn = turn(&with([("a", endpoint())]), &larger);
+    assert_eq!(turn.leases.endpoints[&0].held, Held::Draining);
+    let is = turn.before.endpoints[&0];
+    // Its generation is kept: the flows go on.
+    assert_eq!(turn.writes(0), [Endpoint { accepted: 0, limit: 0, ..is }]);
+    assert!(!turn.changes.iter().any(removes));
+    assert!(turn.last(opens) < turn.first(leads));
+    let drained = turn.first(|change| matches!(change, Change::SetEndpoint(0, _)));
+    assert_eq!((turn.last(leads) + 1, drained + 1), (drained, turn.changes.len()));
+}
+
+#[test]
+fn an_interface_that_goes_takes_its_frames_off_before_its_link() {
+    let mut fewer = desired();
+    fewer.vpcs.get_mut("blue").unwrap().attach.pop();
+    let turn = turn(&desired(), &fewer);
+    let link = turn.leases.link(turn.leases.vpcs["blue"], "blue1").unwrap();
+    assert!(
+        matches!(turn.changes[..], [Change::RemoveIngress(_), Change::SetLink(number, is)]
+        if number == link && is.ifindex == 0),
+        "{:#?}",
+        turn.changes
+    );
+}
+
+#[test]
+fn an_endpoint_whose_record_was_tampered_with_is_closed_until_it_is_right() {
+    let wanted = with([("a", endpoint())]);
+    let turn = turn(&wanted, &wanted);
+    assert_eq!(turn.changes, []);
+    let mut tampered = turn.before.clone();
+    tampered.endpoints.get_mut(&0).unwrap().backend ^= 1;
+    let is = tampered.endpoints[&0];
+    let then = turn.after.endpoints[&0];
+    let expected = [Endpoint { accepted: 0, ..is }, Endpoint { accepted: 0, ..then }, then];
+    assert_eq!(plan(&turn.after, &tampered), expected.map(|endpoint| Change::SetEndpoint(0, endpoint)));
+}
+
+#[test]
+fn a_first_pass_clears_what_nobody_knows_of() {
+    let wanted = with([("a", endpoint())]);
+    let leases = Leases::default().assign(&wanted, CAPACITY).unwrap();
+    let entries = compile(&wanted, &leases, &facts(&wanted, &leases));
+    let mut maps = Maps::of(&entries);
+    let leftover = Endpoint { generation: 40, transit: host(7).into(), ..entries.endpoints[&0] };
+    maps.entries.endpoints.insert(16383, leftover);
+    maps.entries.links.insert(4095, entries.links[&0]);
+    maps.entries.backends.insert(16383, entries.backends[&0]);
+    maps.entries.transit.insert(32767, entries.transit[&1]);
+    let known = observe(&maps, &entries, Some(&entries)).unwrap();
+    assert_eq!(plan(&entries, &known), []);
+    let all = observe(&maps, &entries, None).unwrap();
+    for change in plan(&entries, &all) {
+        maps.change(&change).unwrap();
+    }
+    assert_eq!(maps.entries, Maps::of(&entries).entries);
+}
+
+#[test]
+fn a_number_that_comes_back_is_filled_again() {
+    let wanted = with([("a", endpoint())]);
+    let entries = turn(&wanted, &wanted).after;
+    let freed = Entries { endpoints: [(0, NO_ENDPOINT)].into(), ..entries.clone() };
+    assert_eq!(plan(&entries, &freed)[0], Change::FillRing(0, entries.endpoints[&0]));
+    // And one that went unnoticed with another block.
+    let mut other = entries.clone();
+    other.endpoints.get_mut(&0).unwrap().first_slot = 64;
+    let filled =
+        plan(&entries, &other).into_iter().position(|change| change == Change::FillRing(0, entries.endpoints[&0]));
+    assert_eq!(filled, Some(1), "after it was closed");
+}
+
+#[test]
+fn a_mapping_that_drifted_is_mended_in_place() {
+    let wanted = with([("a", endpoint())]);
+    let entries = turn(&wanted, &wanted).after;
+    let (&at, &right): (&Dialled, &Mapping) = entries.mappings.first_key_value().unwrap();
+    let mut drifted = entries.clone();
+    drifted.mappings.insert(at, Mapping { endpoint: 5, ..right });
+    assert_eq!(plan(&entries, &drifted), [Change::SetMapping(at, right)]);
+}

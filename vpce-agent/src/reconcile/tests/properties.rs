@@ -1,0 +1,219 @@
+//! What holds between any two writes, over any history, wherever the agent dies.
+
+use std::collections::BTreeMap;
+
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+};
+use vpce_common::{
+    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Settings, Transit},
+    wire::{Be16, Be32},
+};
+
+use super::{Entries, Flow, Maps, NO_ENDPOINT, NO_LINK, NOTHING, facts, mac};
+use crate::{
+    model::{
+        Desired,
+        leases::{
+            Held, Leases,
+            tests::{
+                CAPACITY,
+                sample::{Event, any_history, desired},
+            },
+        },
+    },
+    reconcile::{Kernel as _, Reader as _, apply, compile, observe, plan},
+};
+
+/// A gateway over its history, with every flow that could have been opened by.
+struct Host {
+    maps: Maps,
+    desired: Desired,
+    leases: Leases,
+    last: Option<Entries>,
+    flows: Vec<Flow>,
+}
+
+impl Host {
+    fn new() -> Self {
+        let leases = Leases::default().assign(&desired(), CAPACITY).unwrap();
+        let maps = Maps { entries: NOTHING, rings: BTreeMap::new() };
+        Self { maps, desired: desired(), leases, last: Some(NOTHING), flows: Vec::new() }
+    }
+
+    /// Takes an event in, and makes a pass that dies after so many writes.
+    fn live(&mut self, event: &Event, dies_after: Option<usize>) {
+        match event {
+            Event::Edited(edits) => {
+                let mut desired = self.desired.clone();
+                for edit in edits {
+                    edit.make(&mut desired);
+                }
+                if let Ok(leases) = self.leases.assign(&desired, CAPACITY) {
+                    (self.desired, self.leases) = (desired, leases);
+                }
+            }
+            Event::Ended(odd) => self.release(*odd),
+            Event::Rebooted => {
+                let leases = self.leases.clone().without_flows().assign(&self.desired, CAPACITY).unwrap();
+                *self = Self { desired: self.desired.clone(), leases, ..Self::new() };
+            }
+        }
+        self.pass(dies_after);
+    }
+
+    /// Takes back leases as if their flows had ended: those that are closed in the maps.
+    fn release(&mut self, odd: u32) {
+        let Self { maps, leases, .. } = self;
+        leases.endpoints.retain(|&number, lease| {
+            let is = maps.endpoint(number).unwrap();
+            let closed = is.slots == 0 || (is.accepted == 0 && is.generation == lease.generation);
+            lease.held == Held::Serving || !closed || number % 2 != odd
+        });
+    }
+
+    fn pass(&mut self, dies_after: Option<usize>) {
+        let entries = compile(&self.desired, &self.leases, &facts(&self.desired, &self.leases));
+        let observed = observe(&self.maps, &entries, self.last.as_ref()).unwrap();
+        let changes = plan(&entries, &observed);
+        let before = self.maps.clone();
+        let after = Maps::of(&entries);
+        for (done, change) in changes.iter().enumerate() {
+            if dies_after == Some(done) {
+                self.last = None;
+                return;
+            }
+            self.maps.change(change).unwrap();
+            self.check(&before, &after);
+        }
+        assert_eq!(self.maps.entries, after.entries);
+        assert_eq!(plan(&entries, &observe(&self.maps, &entries, Some(&entries)).unwrap()), []);
+        self.check_answers();
+        self.last = Some(entries);
+    }
+
+    /// Between two writes: a client meets the old endpoint, the new one or none, and a flow the
+    /// backend that it was opened to.
+    fn check(&mut self, before: &Maps, after: &Maps) {
+        let known = before.entries.mappings.keys().chain(after.entries.mappings.keys());
+        for at in known {
+            let Some(now) = self.maps.dial(at) else { continue };
+            let (old, new) = (before.dial(at), after.dial(at));
+            assert!([old, new].contains(&Some(now)), "{at:?}: {now:#?} is neither {old:#?} nor {new:#?}");
+            if !self.flows.contains(&now) {
+                self.flows.push(now);
+            }
+        }
+        for flow in &self.flows {
+            let is_live = |maps: &Maps| maps.endpoint(flow.number).unwrap().generation == flow.endpoint.generation;
+            assert!(is_live(&self.maps) || !is_live(before) || !is_live(after), "{flow:#?} was interrupted");
+            if is_live(&self.maps) {
+                let is = self.maps.endpoint(flow.number).unwrap();
+                assert_eq!(Endpoint { limit: 0, accepted: 1, ..is }, flow.endpoint);
+                let backend = self.maps.backend(is.backend).unwrap();
+                assert_eq!((backend.vpc, backend.address), flow.backend);
+            }
+        }
+    }
+
+    /// Answers find the flows that live.
+    fn check_answers(&self) {
+        let Entries { settings, transit, endpoints, .. } = &self.maps.entries;
+        for flow in &self.flows {
+            let Endpoint { first_slot, slots, generation, transit: address, .. } = flow.endpoint;
+            if endpoints.get(&flow.number).is_some_and(|is| is.generation == generation) {
+                assert_eq!(address.raw() & settings.transit_mask.raw(), settings.transit.raw());
+                let block = transit[&(address.get() & !settings.transit_mask.get())];
+                assert_eq!(block, Transit { endpoint: flow.number, first_slot, slots });
+            }
+        }
+    }
+}
+
+/// Maps as nobody should have written them.
+fn any_entries() -> impl Strategy<Value = Entries> {
+    let number = || 0_u32..4;
+    let word = || (0_u32..3).prop_map(Be32::new);
+    let port = || (1_u16..4).prop_map(Be16::new);
+    let local = (number(), word()).prop_map(|(vpc, address)| Local { vpc, address });
+    let dialled = (word(), 0_u16..3, port()).prop_map(|(endpoint, vpc, endpoint_port)| Dialled {
+        endpoint,
+        vpc,
+        endpoint_port,
+        protocol: 6,
+    });
+    let mapping = (number(), port()).prop_map(|(endpoint, server_port)| Mapping { endpoint, server_port, reserved: 0 });
+    let link = (number(), word()).prop_map(|(ifindex, address)| Link { ifindex, address, ..NO_LINK });
+    let endpoint = (number(), number(), number(), number(), word(), 0_u32..2).prop_map(
+        |(generation, limit, backend, block, transit, accepted)| match block {
+            0 => NO_ENDPOINT,
+            _ => Endpoint { generation, limit, backend, first_slot: block * 64, slots: 64, transit, accepted },
+        },
+    );
+    let backend = (number(), word()).prop_map(|(ifindex, address)| Backend {
+        address,
+        ifindex,
+        mac: mac(ifindex),
+        gateway_mac: mac(ifindex),
+        vpc: 0,
+        reachable: 1,
+    });
+    let transit = (number(), number()).prop_map(|(endpoint, slots)| Transit { endpoint, first_slot: slots * 2, slots });
+    let settings = (number(), word()).prop_map(|(opening, transit)| Settings {
+        layout: LAYOUT,
+        opening,
+        transit,
+        ..NOTHING.settings
+    });
+    let ingress = number().prop_map(|ifindex| Ingress { ifindex, vlan: 0 });
+    let maps = (
+        settings,
+        btree_map(ingress, number(), 0..4),
+        btree_map(number(), link, 0..4),
+        btree_map(local, number(), 0..4),
+        btree_map(dialled, mapping, 0..6),
+        btree_map(number(), endpoint, 0..4),
+        btree_map(number(), backend, 0..4),
+        btree_map(number(), transit, 0..4),
+    );
+    maps.prop_map(|(settings, ingress, links, addresses, mappings, endpoints, backends, transit)| Entries {
+        settings,
+        ingress,
+        links,
+        addresses,
+        mappings,
+        endpoints,
+        backends,
+        transit,
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_maps_become_the_desired_ones_and_a_second_pass_does_nothing(
+        desired in any_entries(), drifted in any_entries()
+    ) {
+        let mut maps = Maps::of(&drifted);
+        let changes = plan(&desired, &observe(&maps, &desired, Some(&drifted)).unwrap());
+        apply(&mut maps, &changes).unwrap();
+        prop_assert_eq!(&maps.entries, &Maps::of(&desired).entries);
+        prop_assert_eq!(plan(&desired, &observe(&maps, &desired, Some(&drifted)).unwrap()), []);
+    }
+}
+
+proptest! {
+    // Each death makes the next pass read every number of the maps.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_packet_follows_half_a_change_wherever_the_agent_dies(
+        history in any_history(), deaths in vec(option::weighted(0.2, 0_usize..40), 16)
+    ) {
+        let mut host = Host::new();
+        for (event, dies_after) in history.iter().zip(deaths) {
+            host.live(event, dies_after);
+        }
+        host.pass(None);
+    }
+}
