@@ -153,6 +153,20 @@ fn sound(sides: Sides, transit: Ipv4Addr) -> Vec<(Vec<u8>, u32)> {
     let mut frames = vec![(echo, client), (arp(ENDPOINT), client), (arp(transit), backend)];
     frames.extend((0..4).map(|source| (segment(sides, source, "S", 7), client)));
     frames.extend((0..4).map(|source| (segment(sides, source, "R", 8), client)));
+    let error = |to: (Ipv4Addr, [u8; 6]), about: &[u8]| {
+        let mut frame = Vec::new();
+        let message = PacketBuilder::ethernet2(CLIENT_MAC, to.1).ipv4([10, 0, 0, 9], to.0.octets(), 64);
+        message.icmpv4_raw(3, 4, [0, 0, 5, 0]).write(&mut frame, about).expect("a frame");
+        frame
+    };
+    let quote = |from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)| {
+        let mut packet = Vec::new();
+        let tcp = PacketBuilder::ipv4(from.0.octets(), to.0.octets(), 63).tcp(from.1, to.1, 1, 1);
+        tcp.write(&mut packet, &[]).expect("a packet");
+        packet
+    };
+    frames.push((error((transit, sides.backend.1), &quote((transit, 5120), (BACKEND, 8080))), backend));
+    frames.push((error((ENDPOINT, sides.client.1), &quote((ENDPOINT, port::WEB), (CLIENT, 1))), client));
     frames.extend((5120..5124).map(|transit_port| (from_backend(transit_port, 1), backend)));
     frames
 }

@@ -1,6 +1,6 @@
 //! UDP through an endpoint: names, floods, and what is not published.
 
-use std::{net::UdpSocket, time::Duration};
+use std::{io::ErrorKind, net::UdpSocket, time::Duration};
 
 use vpce_tests::{
     Rig,
@@ -57,6 +57,20 @@ fn a_datagram_to_a_port_that_is_not_published_for_udp_gets_nothing() {
     let told = rig.endpoint(1);
     assert_eq!(told.at("drops")["no-mapping"], 1, "{told}");
     assert_eq!(told.number("connections.open"), 0);
+}
+
+#[test]
+fn a_client_is_told_that_nobody_listens_on_the_backends_port() {
+    let rig = with_names();
+    let answer = rig.client(1).run(|| {
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        socket.connect(endpoint(port::NAMES)).expect("a destination");
+        socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        socket.send(b"?").expect("a datagram sent");
+        socket.recv(&mut [0; 64]).map_err(|error| error.kind())
+    });
+    // The backend's kernel says so by ICMP 3/3, to the transit address.
+    assert_eq!(answer, Err(ErrorKind::ConnectionRefused));
 }
 
 #[test]

@@ -212,7 +212,7 @@ pub struct Flow {
     pub backend_ack: Atomic32,
     /// Number of the link that the client came in by last.
     pub client_link: Atomic32,
-    /// Who it came from there, the client or its router: four bytes of a MAC, then two.
+    /// Who it came from there, the client or its router: [`Mac::words`].
     client_mac: [Atomic32; 2],
     /// Written by the one CPU that opens the flow, before others can find it.
     pub ends: core::cell::UnsafeCell<Ends>,
@@ -309,8 +309,7 @@ impl Flow {
     /// Notes where the client is now.
     #[inline(always)]
     pub fn meet(&self, link: u32, mac: Mac) {
-        let [a, b, c, d, e, f] = mac.0;
-        let words = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, 0, 0])];
+        let words = mac.words();
         for (now, then) in [(&self.client_link, link), (&self.client_mac[0], words[0]), (&self.client_mac[1], words[1])]
         {
             // Seldom news: a line that is only read stays in the caches of all CPUs.
@@ -324,9 +323,7 @@ impl Flow {
     #[must_use]
     #[inline(always)]
     pub fn client_mac(&self) -> Mac {
-        let [a, b, c, d] = self.client_mac[0].load().to_ne_bytes();
-        let [e, f, ..] = self.client_mac[1].load().to_ne_bytes();
-        Mac([a, b, c, d, e, f])
+        Mac::from_words([self.client_mac[0].load(), self.client_mac[1].load()])
     }
 
     /// Writes the constant part.

@@ -63,6 +63,8 @@ reasons! {
     LinkMissing = 17, "link-missing";
     /// UDP header does not fit its packet.
     MalformedUdp = 18, "malformed-udp";
+    /// ICMP message shorter than what it says, or an error that quotes no ports.
+    MalformedIcmp = 19, "malformed-icmp";
 }
 
 /// Places for drop reasons in the counters; more than there are, so that a new one changes no layout.

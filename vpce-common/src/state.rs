@@ -82,16 +82,19 @@ pub fn set(flow: &Flow, state: u32, bits: u32) -> bool {
 mod tests {
     use super::*;
 
+    const FIFTH: u32 = 5 * USE;
+    const SIXTH: u32 = 6 * USE;
+
     #[test]
     fn a_record_that_is_written_or_was_used_again_is_not_the_flow_that_it_was() {
         let flow = Flow::default();
-        let state = 5 * USE | OPEN | ANSWERED;
+        let state = FIFTH | OPEN | ANSWERED;
         for (now, same) in [
             (state, true),
             (state | ESTABLISHED | RESET, true),
-            (5 * USE | BUSY, false),
-            (5 * USE, false),
-            (6 * USE | OPEN | ANSWERED, false),
+            (FIFTH | BUSY, false),
+            (FIFTH, false),
+            (SIXTH | OPEN | ANSWERED, false),
         ] {
             flow.state.store(now);
             assert_eq!(still(&flow, state), same, "{now:#x}");
@@ -101,13 +104,13 @@ mod tests {
     #[test]
     fn bits_are_set_in_the_same_flow_only() {
         let flow = Flow::default();
-        let state = 5 * USE | OPEN;
+        let state = FIFTH | OPEN;
         flow.state.store(state | ANSWERED);
         assert!(!set(&flow, state, FIN_CLIENT));
         assert!(set(&flow, state, FIN_BACKEND));
         assert!(!set(&flow, state, RESET));
-        flow.state.store(6 * USE | OPEN);
+        flow.state.store(SIXTH | OPEN);
         assert!(!set(&flow, state, RESET));
-        assert_eq!(flow.state.load(), 6 * USE | OPEN);
+        assert_eq!(flow.state.load(), SIXTH | OPEN);
     }
 }

@@ -90,6 +90,22 @@ impl From<Be32> for core::net::Ipv4Addr {
 impl Mac {
     /// Every station of the network.
     pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// As two words: four bytes, then two.
+    #[must_use]
+    #[inline(always)]
+    pub const fn words(self) -> [u32; 2] {
+        let mac = self.0;
+        [u32::from_ne_bytes([mac[0], mac[1], mac[2], mac[3]]), u32::from_ne_bytes([mac[4], mac[5], 0, 0])]
+    }
+
+    /// From two words as of [`Mac::words`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: [u32; 2]) -> Self {
+        let (first, last) = (words[0].to_ne_bytes(), words[1].to_ne_bytes());
+        Self([first[0], first[1], first[2], first[3], last[0], last[1]])
+    }
 }
 
 impl fmt::Display for Mac {
@@ -119,17 +135,29 @@ pub struct EthHdr {
     pub kind: [u8; 2],
 }
 
-/// The ICMP header of an echo (RFC 792).
+/// The ICMP header (RFC 792).
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-pub struct EchoHdr {
-    /// [`ECHO_REQUEST`] or [`ECHO_REPLY`].
+pub struct IcmpHdr {
+    /// [`ECHO_REQUEST`], [`UNREACHABLE`], …
     pub kind: u8,
-    /// 0.
+    /// What exactly.
     pub code: u8,
     /// Over the whole message.
     pub check: [u8; 2],
-    /// Identifier and sequence number.
+    /// By kind: identifier and sequence number, or the MTU of the next hop.
+    pub rest: [u8; 4],
+}
+
+/// What TCP and UDP headers begin with: all that an ICMP error surely quotes of them.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct StartHdr {
+    /// Source port.
+    pub source: [u8; 2],
+    /// Destination port.
+    pub destination: [u8; 2],
+    /// TCP: sequence number; UDP: length and checksum.
     pub rest: [u8; 4],
 }
 
@@ -150,7 +178,9 @@ unsafe impl Header for UdpHdr {}
 // SAFETY: byte arrays and bytes only.
 unsafe impl Header for ArpHdr {}
 // SAFETY: byte arrays and bytes only.
-unsafe impl Header for EchoHdr {}
+unsafe impl Header for IcmpHdr {}
+// SAFETY: byte arrays only.
+unsafe impl Header for StartHdr {}
 
 const _: () = {
     assert!(size_of::<EthHdr>() == 14 && align_of::<EthHdr>() == 1);
@@ -158,7 +188,8 @@ const _: () = {
     assert!(size_of::<TcpHdr>() == 20 && align_of::<TcpHdr>() == 1);
     assert!(size_of::<UdpHdr>() == 8 && align_of::<UdpHdr>() == 1);
     assert!(size_of::<ArpHdr>() == 28 && align_of::<ArpHdr>() == 1);
-    assert!(size_of::<EchoHdr>() == 8 && align_of::<EchoHdr>() == 1);
+    assert!(size_of::<IcmpHdr>() == 8 && align_of::<IcmpHdr>() == 1);
+    assert!(size_of::<StartHdr>() == 8 && align_of::<StartHdr>() == 1);
 };
 
 /// `EtherType` of IPv4.
@@ -175,6 +206,10 @@ pub const UDP: u8 = 17;
 pub const ECHO_REQUEST: u8 = 8;
 /// ICMP type of an echo reply.
 pub const ECHO_REPLY: u8 = 0;
+/// ICMP type: destination unreachable; code 4 tells a smaller MTU (RFC 1191).
+pub const UNREACHABLE: u8 = 3;
+/// ICMP type: time exceeded.
+pub const TIME_EXCEEDED: u8 = 11;
 /// ARP operation: who has?
 pub const ARP_REQUEST: [u8; 2] = [0, 1];
 /// ARP operation: is at.

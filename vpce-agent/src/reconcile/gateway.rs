@@ -40,8 +40,8 @@ pub enum ReconcileError {
     Dataplane(#[from] DataplaneError),
     /// The maps are from an agent whose state directory this is not.
     #[error(
-        "the dataplane holds endpoints, and this state directory knows none: give the --state-dir that it was \
-         filled from, or take it off with `vpce-agent unload` (flows end)"
+        "the dataplane holds endpoints that this state directory does not know: give the --state-dir that it was \
+         filled from, as it was last, or take it off with `vpce-agent unload` (flows end)"
     )]
     StateLost,
 }
@@ -104,6 +104,12 @@ impl Gateway {
             reap_next: 0,
             reap_end: 0,
         };
+        gateway.check_generations()?;
+        // What ended while no agent ran is free for what is wanted now.
+        gateway.dataplane.reap(Pass { first: 0, count: desired.gateway.max_flows })?;
+        if let Some(leases) = gateway.release()? {
+            gateway.leases = leases;
+        }
         gateway.change(desired)?;
         Ok(gateway)
     }
@@ -131,14 +137,17 @@ impl Gateway {
         self.facts.interfaces = interfaces;
         self.facts.neighbours = self.neighbours.found();
         let released = self.release()?;
-        let entries = compile(&self.desired, &self.leases, &self.facts);
-        let observed = observe(&self.dataplane.maps, &entries, self.last.as_ref())?;
+        let entries = compile(&self.desired, released.as_ref().unwrap_or(&self.leases), &self.facts);
+        // After a failure everything is read again.
+        let last = self.last.take();
+        let observed = observe(&self.dataplane.maps, &entries, last.as_ref())?;
         let changes = plan(&entries, &observed);
         apply(&mut self.dataplane.maps, &changes)?;
         self.last = Some(entries);
-        if released {
+        if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
-            self.store.save(&self.leases)?;
+            self.store.save(&leases)?;
+            self.leases = leases;
         }
         self.attach()?;
         Ok(changes.len())
@@ -225,9 +234,19 @@ impl Gateway {
         wanted
     }
 
-    /// Takes back the leases whose last flow was freed; answers whether there were any.
-    fn release(&mut self) -> Result<bool, ReconcileError> {
-        let before = self.leases.endpoints.len();
+    /// No endpoint of the kernel may be of a later generation than any that was given out: the state
+    /// would be an old copy, and give out again what flows hold.
+    fn check_generations(&self) -> Result<(), ReconcileError> {
+        for &number in self.leases.endpoints.keys() {
+            if self.dataplane.maps.endpoint(number)?.generation > self.leases.next_generation {
+                return Err(ReconcileError::StateLost);
+            }
+        }
+        Ok(())
+    }
+
+    /// The leases without those whose last flow was freed; nothing where there are none such.
+    fn release(&self) -> Result<Option<Leases>, ReconcileError> {
         let mut empty = Vec::new();
         for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
             let entry = self.dataplane.maps.endpoint(number)?;
@@ -237,10 +256,12 @@ impl Gateway {
                 empty.push(number);
             }
         }
-        for number in empty {
-            self.leases.endpoints.remove(&number);
+        if empty.is_empty() {
+            return Ok(None);
         }
-        Ok(self.leases.endpoints.len() != before)
+        let mut leases = self.leases.clone();
+        leases.endpoints.retain(|number, _| !empty.contains(number));
+        Ok(Some(leases))
     }
 
     /// Attaches to every interface that is there, and lets go of those that are no longer ours.
@@ -272,6 +293,8 @@ impl Gateway {
             if self.dataplane.holds(number, ifindex) && hook.is_some_and(|hook| target.hooks.contains(&hook)) {
                 continue;
             }
+            // Another hook is asked for, or somebody took the program off.
+            self.dataplane.detach(number)?;
             let target = Target { ifindex, ..target };
             match self.dataplane.attach(&target) {
                 Ok(()) => {

@@ -6,7 +6,7 @@ use crate::{
     dataplane::{Dataplane, Frame},
     layout::Local,
     reason::DropReason,
-    wire::{ARP_REPLY, ARP_REQUEST, ArpHdr, Be32, ECHO_REPLY, ECHO_REQUEST, EchoHdr, EthHdr, Ipv4Hdr},
+    wire::{ARP_REPLY, ARP_REQUEST, ArpHdr, Be32, ECHO_REPLY, ECHO_REQUEST, EthHdr, IcmpHdr, Ipv4Hdr},
 };
 
 /// Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4.
@@ -58,7 +58,7 @@ pub(super) fn echo<D: Dataplane>(
     arrival: &Arrival<'_>,
     eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
-    echo: &mut EchoHdr,
+    echo: &mut IcmpHdr,
 ) -> Stage<Verdict> {
     let dialled = Be32::from_wire(ip.dst_addr);
     if arrival.settings.is_transit(dialled) {

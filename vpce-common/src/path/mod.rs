@@ -6,6 +6,7 @@
 //! reason, never passed on.
 
 mod answer;
+mod error;
 mod forward;
 mod open;
 mod packet;
@@ -21,7 +22,10 @@ use crate::{
     layout::{Ingress, Link, Local, Settings, Totals},
     reason::DropReason,
     slots, state,
-    wire::{Be32, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, Ipv4Hdr, TCP, UDP},
+    wire::{
+        Be32, ECHO_REQUEST, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, IcmpHdr, Ipv4Hdr, TCP, TIME_EXCEEDED, UDP,
+        UNREACHABLE,
+    },
 };
 
 /// How the path ends.
@@ -94,10 +98,32 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(
             flow(plane, arrival, eth, ip, udp, frame)
         }
         ICMP => {
-            let echo = packet::echo(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            answer::echo(plane, arrival, eth, ip, echo)
+            let icmp = packet::icmp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            match icmp.kind {
+                ECHO_REQUEST if icmp.code == 0 => answer::echo(plane, arrival, eth, ip, icmp),
+                UNREACHABLE | TIME_EXCEEDED => error(plane, arrival, eth, ip, icmp, frame, payload),
+                _ => Err(unfit(plane, arrival, ip, DropReason::Protocol)),
+            }
         }
         _ => Err(unfit(plane, arrival, ip, DropReason::Protocol)),
+    }
+}
+
+#[inline(always)]
+fn error<'f, D: Dataplane, F: Frame<'f>>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    eth: &'f mut EthHdr,
+    ip: &'f mut Ipv4Hdr,
+    icmp: &'f mut IcmpHdr,
+    mut frame: F,
+    payload: usize,
+) -> Stage<Verdict> {
+    let quoted = packet::quoted(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+    if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
+        error::reply(plane, arrival, eth, ip, icmp, quoted)
+    } else {
+        error::forward(plane, arrival, eth, ip, icmp, quoted)
     }
 }
 

@@ -43,7 +43,11 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     };
     let Some(mapping) = plane.mapping(&dialled) else { return Err(refused(DropReason::NoMapping)) };
     let endpoint = plane.endpoint(number).ok_or(INTERNAL)?.snapshot();
-    if mapping.endpoint != number || endpoint.accepted == 0 || endpoint.slots == 0 {
+    // For a moment, while an endpoint moves to a larger block.
+    if mapping.endpoint != number {
+        return Err(refused(DropReason::Contended));
+    }
+    if endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
     }
     let backend = plane.backend(endpoint.backend).ok_or(INTERNAL)?;

@@ -4,7 +4,7 @@ use crate::{
     dataplane::Frame,
     reason::DropReason,
     tcp::{FIN, RST, SYN, Segment},
-    wire::{self, ECHO_REQUEST, EchoHdr, EthHdr, Ipv4Hdr, TcpHdr, UdpHdr},
+    wire::{self, EthHdr, IcmpHdr, Ipv4Hdr, StartHdr, TCP, TcpHdr, UDP, UdpHdr},
 };
 
 /// A TCP segment whose lengths agree with its packet and its frame.
@@ -16,6 +16,12 @@ pub(super) struct Tcp<'f> {
 /// A UDP datagram whose lengths agree with its packet and its frame.
 pub(super) struct Udp<'f> {
     pub header: &'f mut UdpHdr,
+}
+
+/// The packet that an ICMP error is about, as far as it is surely quoted.
+pub(super) struct Quoted<'f> {
+    pub ip: &'f mut Ipv4Hdr,
+    pub start: &'f mut StartHdr,
 }
 
 /// Checks the IPv4 header; answers the bytes of payload, which comes next in the frame.
@@ -68,10 +74,28 @@ pub(super) fn udp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Udp
     Ok(Udp { header })
 }
 
-/// Takes the header of an echo request.
+/// Takes the ICMP header of a payload.
 #[inline(always)]
-pub(super) fn echo<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<&'f mut EchoHdr, DropReason> {
-    let echo = frame.take::<EchoHdr>().ok_or(DropReason::Protocol)?;
-    let request = payload >= size_of::<EchoHdr>() && echo.kind == ECHO_REQUEST && echo.code == 0;
-    if request { Ok(echo) } else { Err(DropReason::Protocol) }
+pub(super) fn icmp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<&'f mut IcmpHdr, DropReason> {
+    let header = frame.take::<IcmpHdr>().ok_or(DropReason::MalformedIcmp)?;
+    if payload >= size_of::<IcmpHdr>() { Ok(header) } else { Err(DropReason::MalformedIcmp) }
+}
+
+/// Takes what an ICMP error quotes, `payload` being the bytes of the whole message.
+#[inline(always)]
+pub(super) fn quoted<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Quoted<'f>, DropReason> {
+    let ip = frame.take::<Ipv4Hdr>().ok_or(DropReason::MalformedIcmp)?;
+    let header = usize::from(ip.vihl & 0x0f) * 4;
+    let whole = size_of::<IcmpHdr>() + header + size_of::<StartHdr>();
+    // Of a later fragment the quote has no ports.
+    let later = u16::from_be_bytes(ip.frags) & 0x1fff != 0;
+    if ip.vihl >> 4 != 4 || header < size_of::<Ipv4Hdr>() || payload < whole || later {
+        return Err(DropReason::MalformedIcmp);
+    }
+    if ip.proto != TCP && ip.proto != UDP {
+        return Err(DropReason::Protocol);
+    }
+    frame.skip(header - size_of::<Ipv4Hdr>());
+    let start = frame.take::<StartHdr>().ok_or(DropReason::MalformedIcmp)?;
+    Ok(Quoted { ip, start })
 }
