@@ -34,6 +34,50 @@ fn unload_leaves_nothing_behind() {
 }
 
 #[test]
+fn unload_is_refused_while_an_agent_runs_and_where_no_pins_can_be() {
+    let mut rig = Rig::pair().start();
+    let _web = rig.web(1);
+    let refused = rig.agent().unload();
+    assert!(!refused.status.success() && refused.stderr.contains("stop it first"), "{refused:?}");
+    assert_eq!(rig.client(1).get("http://10.0.0.100/").status, 200);
+
+    let plain = rig.home().join("plain");
+    fs::create_dir_all(plain.join("maps")).expect("a directory");
+    fs::write(plain.join("maps").join("mine"), "precious").expect("a file");
+    let refused = finish(rig.agent().command("unload").arg("--bpf-dir").arg(&plain));
+    assert!(!refused.status.success() && refused.stderr.contains("BPF file system"), "{refused:?}");
+    assert_eq!(fs::read_to_string(plain.join("maps").join("mine")).ok().as_deref(), Some("precious"));
+}
+
+#[test]
+fn unload_removes_nothing_where_something_of_others_lies() {
+    let mut rig = Rig::pair().start();
+    rig.agent().stop();
+    let foreign = rig.agent().bpf_dir().join("maps").join("of_others");
+    let mut create = Command::new("bpftool");
+    create.arg("map").arg("create").arg(&foreign).args(["type", "array", "name", "foreign"]);
+    output(create.args(["key", "4", "value", "4", "entries", "1"]));
+    let refused = rig.agent().unload();
+    assert!(!refused.status.success() && refused.stderr.contains("nothing was removed"), "{refused:?}");
+    assert!(foreign.exists() && rig.client_link(1).has_program());
+
+    fs::remove_file(&foreign).expect("a pin removed");
+    assert!(rig.agent().unload().status.success());
+}
+
+#[test]
+fn an_attachment_that_somebody_took_off_is_attached_again() {
+    let mut rig = Rig::pair().start();
+    let _web = rig.web(1);
+    let links = fs::read_dir(rig.agent().bpf_dir().join("links")).expect("pinned links");
+    for link in links {
+        fs::remove_file(link.expect("a pin").path()).expect("a pin removed");
+    }
+    let through = || rig.client(1).curl(&["--max-time", "1", "http://10.0.0.100/"]).status == 200;
+    wait_until("attached and carrying traffic again", PATIENCE, || rig.client_link(1).has_program() && through());
+}
+
+#[test]
 fn a_foreign_map_layout_is_refused_with_the_cure() {
     let mut rig = Rig::pair().start();
     rig.agent().stop();

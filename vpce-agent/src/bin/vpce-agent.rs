@@ -88,7 +88,10 @@ async fn act(command: Command) -> anyhow::Result<()> {
         }
         Command::Unload { pins } => {
             let removed = app::unload(&pins.bpf_dir)?;
-            println!("{removed} pins removed from {}", pins.bpf_dir.display());
+            match removed {
+                0 => println!("{}: no dataplane is there", pins.bpf_dir.display()),
+                _ => println!("{removed} pins removed from {}", pins.bpf_dir.display()),
+            }
         }
     }
     Ok(())

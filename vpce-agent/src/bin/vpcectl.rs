@@ -1,6 +1,9 @@
 //! The operator's client.
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use vpce_agent::cli::{self, Arguments};
@@ -8,10 +11,14 @@ use vpce_agent::cli::{self, Arguments};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match cli::run(&Arguments::parse()).await {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => match writeln!(std::io::stdout(), "{text}") {
+            // Who reads no further has seen enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                eprintln!("can't print: {error}");
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
+        },
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

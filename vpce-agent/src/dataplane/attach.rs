@@ -6,6 +6,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use aya::programs::{
@@ -31,6 +33,8 @@ pub struct Target {
     pub ifindex: u32,
     /// Hooks to try, the better first.
     pub hooks: Vec<Hook>,
+    /// A link of ours was there just now: the kernel lets go of it a moment after its last pin.
+    pub again: bool,
 }
 
 /// A link that holds.
@@ -72,7 +76,7 @@ impl Dataplane {
         }
         let mut last = None;
         for &hook in &target.hooks {
-            match self.attach_by(target, hook, &pin) {
+            match self.attach_patiently(target, hook, &pin) {
                 Ok(()) => {
                     self.attached.insert(number, Attached { ifindex, pin });
                     return Ok(());
@@ -88,12 +92,13 @@ impl Dataplane {
         })
     }
 
-    /// Takes a link off; absent is success.
+    /// Takes a link off; answers whether there was one.
     ///
     /// # Errors
     /// When the pin can't be removed.
-    pub fn detach(&mut self, number: u32) -> Result<(), DataplaneError> {
-        self.attached.remove(&number).map_or(Ok(()), |attached| remove(&attached.pin))
+    pub fn detach(&mut self, number: u32) -> Result<bool, DataplaneError> {
+        let Some(attached) = self.attached.remove(&number) else { return Ok(false) };
+        remove(&attached.pin).map(|()| true)
     }
 
     /// Removes the pins of links that no number of `keep` owns: left by an earlier config.
@@ -111,6 +116,18 @@ impl Dataplane {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the end of the link that was there before.
+    fn attach_patiently(&mut self, target: &Target, hook: Hook, pin: &Path) -> Result<(), ProgramError> {
+        let tries = if target.again { 50 } else { 0 };
+        for _ in 0..tries {
+            match self.attach_by(target, hook, pin) {
+                Err(error) if is_busy(&error) => thread::sleep(Duration::from_millis(10)),
+                done => return done,
+            }
+        }
+        self.attach_by(target, hook, pin)
     }
 
     /// Attaches and pins; the pin alone keeps the link.

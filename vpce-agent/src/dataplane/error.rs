@@ -22,6 +22,12 @@ pub enum DataplaneError {
         /// The pin directory.
         path: PathBuf,
     },
+    /// Something lies among the pins that no agent made.
+    #[error("{path} is no pin of vpce-agent, so nothing was removed; is --bpf-dir right?", path = .path.display())]
+    NotOurs {
+        /// What lies there.
+        path: PathBuf,
+    },
     /// A capability is missing.
     #[error("missing rights: {missing}; run as root, or grant them (the systemd unit does)")]
     NoRight {
@@ -67,7 +73,10 @@ pub enum DataplaneError {
         source: aya::programs::ProgramError,
     },
     /// Another program is there.
-    #[error("{interface} carries another XDP program; take it off with `ip link set {interface} xdp off`")]
+    #[error(
+        "{interface} carries another XDP program; take it off with `ip link set {interface} xdp off`, or with \
+         `vpce-agent unload --bpf-dir DIR` where it is a vpce-agent's of another DIR"
+    )]
     Occupied {
         /// The interface.
         interface: String,

@@ -120,29 +120,55 @@ fn lock(dir: &Path) -> Result<Flock<File>, DataplaneError> {
 /// many pins there were.
 ///
 /// # Errors
-/// While an agent runs on it, or when a pin can't be removed; what was removed stays removed, so it
-/// can be run again.
+/// While an agent runs on it, or where something lies that is not ours: then nothing is touched.
 pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
     check_bpffs(dir)?;
     if !dir.exists() {
         return Ok(0);
     }
     let _lock = lock(dir)?;
-    let mut removed = 0;
     // Links first: a program without its maps' pins would be the last to know them.
-    for path in [dir.join("links"), dir.join("maps")] {
-        let failed = |source| DataplaneError::Pin { path: path.clone(), source };
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        for entry in entries {
-            fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
-            removed += 1;
+    let parts =
+        [("links", is_link as fn(&str) -> bool), ("maps", is_map), ("", |name| name == "links" || name == "maps")];
+    let mut pins = Vec::new();
+    for (part, ours) in parts {
+        let path = dir.join(part);
+        for name in names(&path)? {
+            let pin = path.join(&name);
+            if !ours(&name) {
+                return Err(DataplaneError::NotOurs { path: pin });
+            }
+            pins.extend((!part.is_empty()).then_some(pin));
         }
-        fs::remove_dir(&path).map_err(failed)?;
     }
-    fs::remove_dir(dir).map_err(|source| DataplaneError::Pin { path: dir.to_owned(), source })?;
-    Ok(removed)
+    let failed = |path: &Path, source| DataplaneError::Pin { path: path.to_owned(), source };
+    for pin in &pins {
+        fs::remove_file(pin).map_err(|error| failed(pin, error))?;
+    }
+    for path in [dir.join("links"), dir.join("maps"), dir.to_owned()] {
+        if path.exists() {
+            fs::remove_dir(&path).map_err(|error| failed(&path, error))?;
+        }
+    }
+    Ok(pins.len())
+}
+
+fn is_map(name: &str) -> bool {
+    MAPS.iter().any(|shape| shape.name == name)
+}
+
+fn is_link(name: &str) -> bool {
+    let number = |text: &str| text.parse::<u32>().is_ok();
+    name.split_once('-').is_some_and(|(link, ifindex)| number(link) && number(ifindex))
+}
+
+/// What a directory holds; nothing where it is not there.
+fn names(dir: &Path) -> Result<Vec<String>, DataplaneError> {
+    let failed = |source| DataplaneError::Pin { path: dir.to_owned(), source };
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
 }

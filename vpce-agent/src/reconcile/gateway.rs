@@ -1,6 +1,10 @@
 //! The gateway as a whole: one owner of desired state, leases, maps and attachments.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Instant,
+};
 
 use vpce_common::{
     layout::{LAYOUT, Pass},
@@ -20,6 +24,8 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// Flow records that one run of the reaper looks at, at most: the kernel allows 2^23 rounds of a loop (`BPF_MAX_LOOPS`).
+const REAP_MOST: u32 = 1 << 20;
 /// The reaper sees every flow record this often.
 const REAP_EVERY: u32 = 20;
 
@@ -71,6 +77,8 @@ pub struct Gateway {
     pub(super) last: Option<Entries>,
     /// Why links can't be attached, by number.
     pub(super) failures: BTreeMap<u32, String>,
+    /// Links whose interface is away, by number.
+    missing: BTreeSet<u32>,
     reap_next: u32,
     reap_end: u32,
 }
@@ -101,12 +109,15 @@ impl Gateway {
             adopted,
             last: None,
             failures: BTreeMap::new(),
+            missing: BTreeSet::new(),
             reap_next: 0,
             reap_end: 0,
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
-        gateway.dataplane.reap(Pass { first: 0, count: desired.gateway.max_flows })?;
+        for first in (0..desired.gateway.max_flows).step_by(REAP_MOST as usize) {
+            gateway.dataplane.reap(Pass { first, count: REAP_MOST })?;
+        }
         if let Some(leases) = gateway.release()? {
             gateway.leases = leases;
         }
@@ -176,7 +187,7 @@ impl Gateway {
         if self.reap_next >= self.reap_end {
             self.reap_next = 0;
         }
-        let count = self.reap_end.div_ceil(REAP_EVERY).min(self.reap_end - self.reap_next);
+        let count = self.reap_end.div_ceil(REAP_EVERY).min(self.reap_end - self.reap_next).min(REAP_MOST);
         self.dataplane.reap(Pass { first: self.reap_next, count })?;
         self.reap_next += count;
         self.dataplane.flush_log();
@@ -276,8 +287,8 @@ impl Gateway {
             for interface in &vpc.attach {
                 let Some(number) = self.leases.link(self.leases.vpcs[name], interface) else { continue };
                 let ifindex = self.facts.interfaces.get(interface).map(|is| is.index);
-                targets
-                    .push((ifindex, Target { number, interface: interface.clone(), ifindex: 0, hooks: hooks.clone() }));
+                let (interface, hooks) = (interface.clone(), hooks.clone());
+                targets.push((ifindex, Target { number, interface, ifindex: 0, hooks, again: false }));
             }
         }
         let ours: Vec<u32> = targets.iter().map(|(_, target)| target.number).collect();
@@ -287,15 +298,19 @@ impl Gateway {
             let number = target.number;
             let Some(ifindex) = ifindex else {
                 self.dataplane.detach(number)?;
+                if self.missing.insert(number) {
+                    tracing::warn!(interface = target.interface, "interface is missing; attached when it comes back");
+                }
                 continue;
             };
+            self.missing.remove(&number);
             let hook = self.facts.interfaces[&target.interface].xdp;
             if self.dataplane.holds(number, ifindex) && hook.is_some_and(|hook| target.hooks.contains(&hook)) {
                 continue;
             }
             // Another hook is asked for, or somebody took the program off.
-            self.dataplane.detach(number)?;
-            let target = Target { ifindex, ..target };
+            let again = self.dataplane.detach(number)?;
+            let target = Target { ifindex, again, ..target };
             match self.dataplane.attach(&target) {
                 Ok(()) => {
                     tracing::info!(interface = target.interface, ifindex, "attached");
