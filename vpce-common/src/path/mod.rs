@@ -1,6 +1,7 @@
 //! The packet path, as a list of stages.
 //!
-//! link -> ARP | IPv4 -> reply (to a transit address) | forward (of a known flow) | open a flow.
+//! link -> ARP | IPv4 -> reply (to a transit address) | forward (of a known flow) | open a flow;
+//! ICMP is answered (echo) or translated (an error about a flow).
 //! A stage answers what the next one needs, or the [`Verdict`] that ends the packet. A packet that
 //! is not ours is passed on untouched; one that is ours and can't be translated is dropped with a
 //! reason, never passed on.
