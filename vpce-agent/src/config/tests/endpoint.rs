@@ -203,7 +203,7 @@ fn more_port_mappings_than_a_gateway_has_are_told_once() {
     assert_told(
         &(valid + &more(1312)),
         &[
-            r#"line 7891: [[endpoint]] "e1310": the endpoints up to this one have 65550 port mappings, and a gateway has room for 65536; move some to another gateway"#,
+            r#"line 7890: [[endpoint]] "e1310": the endpoints up to this one have 65550 port mappings, and a gateway has room for 65536; move some to another gateway"#,
         ],
     );
 }

@@ -129,13 +129,7 @@ fn prefixes_are_networks_of_8_to_32_bits_apart_from_each_other_and_the_transit_r
         ("100.64.9.0/24", "100.64.9.0/24 overlaps prefix 100.64.0.0/10 of line 21; leave one of them out"),
     ] {
         let told = format!("line 21: [[service]] \"store\": {told}");
-        assert_told(
-            &prefixes(
-                &format!(r#""100.64.0.0/10", "{prefix}""#)
-                    .replace(r#""100.64.0.0/10", "100.125.0.1/16""#, r#""100.125.0.1/16""#),
-            ),
-            &[&told],
-        );
+        assert_told(&prefixes(&format!(r#""100.64.0.0/10", "{prefix}""#)), &[&told]);
     }
 }
 
@@ -232,7 +226,7 @@ fn more_prefixes_than_a_gateway_has_are_told_once() {
     assert_told(
         &text(329),
         &[
-            r#"line 3296: [[endpoint]] "v327": the endpoints up to this one have 16400 prefixes, and a gateway has room for 16384; move some to another gateway"#,
+            r#"line 3295: [[endpoint]] "v327": the endpoints up to this one have 16400 prefixes, and a gateway has room for 16384; move some to another gateway"#,
         ],
     );
 }

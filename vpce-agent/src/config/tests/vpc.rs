@@ -81,17 +81,23 @@ fn a_vpc_has_at_least_one_attachment() {
 
 #[test]
 fn the_gateways_address_is_on_link_with_a_subnet_or_a_router() {
-    let lines = |address| [(8, address), (9, r#"subnets = [{ name = "default", cidr = "10.0.0.0/24" }]"#)];
+    let address = |line| with(&[(8, line)]);
     assert_told(
-        &with(&lines(r#"address = "10.9.0.1/24""#)),
+        &address(r#"address = "10.9.0.1/24""#),
         &[
-            r#"line 8: [[vpc]] "red": address 10.9.0.1 is on link with none of the subnets; choose one of a subnet, or set next_hop"#,
+            r#"line 8: [[vpc]] "red": address 10.9.0.1/24 is on link with none of the subnets; choose one of a subnet, or set next_hop"#,
         ],
     );
-    accepted(&with(&lines("address = \"10.9.0.1/24\"\nnext_hop = \"10.9.0.2\"")));
-    accepted(&with(&lines(r#"address = "10.0.0.254/8""#)));
-    accepted(
-        &with(&lines(r#"address = "10.0.0.254/30""#).map(|(line, text)| (line, text))).replace("254/30", "253/30"),
+    accepted(&address("address = \"10.9.0.1/24\"\nnext_hop = \"10.9.0.2\""));
+    accepted(&address(r#"address = "10.0.0.254/8""#));
+    accepted(&address(r#"address = "10.0.0.253/30""#));
+}
+
+#[test]
+fn an_own_address_is_not_judged_by_subnets_that_could_not_be_read() {
+    assert_told(
+        &with(&[(9, r#"subnets = [{ name = "default", cidr = "10.0.0.1/24" }]"#), (8, r#"address = "10.9.0.1/24""#)]),
+        &[r#"line 9: [[vpc]] "red": 10.0.0.1/24 has bits set behind its prefix; write 10.0.0.0/24"#],
     );
 }
 
