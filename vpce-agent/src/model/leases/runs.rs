@@ -47,11 +47,13 @@ pub(super) fn gaps(whole: Range<u32>, mut taken: Vec<Range<u32>>) -> Vec<Range<u
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
 
     #[test]
     fn a_run_is_the_lowest_that_is_aligned_to_its_length() {
-        let mut runs = Runs::new([1..64]);
+        let mut runs = Runs::new(iter::once(1..64));
         assert_eq!([1, 1, 1, 4, 1].map(|count| runs.take(count)), [1, 2, 3, 4, 8].map(Some));
         assert_eq!([32, 16, 2, 4, 1].map(|count| runs.take(count)), [32, 16, 10, 12, 9].map(Some));
         assert_eq!(runs.take(1), None);
@@ -60,7 +62,7 @@ mod tests {
     #[test]
     fn what_is_taken_leaves_gaps_in_whatever_order_it_is_told() {
         assert_eq!(gaps(1..20, vec![8..10, 0..3, 9..12, 18..25]), [3..8, 12..18]);
-        assert_eq!(gaps(0..4, vec![]), [const { 0..4 }]);
-        assert!(gaps(0..4, vec![const { 0..4 }]).is_empty());
+        assert_eq!(gaps(0..9, vec![]).len(), 1);
+        assert_eq!(gaps(0..9, vec![5..9, 0..5]), []);
     }
 }

@@ -79,8 +79,8 @@ pub(crate) fn service(vpc: &str, address: Ipv4Addr, ports: &[(u16, u16)]) -> Ser
 
 /// A service of type gateway in blue, whose router this is.
 fn store(router: Ipv4Addr) -> Service {
-    let routed = Routed { prefixes: [net("100.125.0.0/16")].into(), router };
-    Service { target: Target::Routed(routed), ..service("blue", router, &[]) }
+    let target = Target::Routed(Routed { prefixes: [net("100.125.0.0/16")].into(), router });
+    Service { target, ..service("blue", router, &[]) }
 }
 
 /// An endpoint to `store` in red.
@@ -150,8 +150,9 @@ impl Edit {
                 }
             }
             Self::Address(name, address) => {
-                let place = endpoints.get_mut(*name).and_then(|is| is.place.as_mut());
-                place.into_iter().for_each(|place| place.address = *address);
+                if let Some(place) = endpoints.get_mut(*name).and_then(|is| is.place.as_mut()) {
+                    place.address = *address;
+                }
             }
             Self::Backend(name, address) => {
                 let backend = Backend { kind: BackendKind::Vm, address: *address };
