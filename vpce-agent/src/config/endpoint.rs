@@ -14,7 +14,7 @@ use super::{
     table::{Keys, Table},
     tags,
     value::Value,
-    vpc::{self, Vpcs},
+    vpc::{self, VpcOf, Vpcs},
 };
 use crate::model::{Endpoint, MAX_MAPPINGS, MAX_PREFIXES, Place, Target, slots};
 
@@ -35,7 +35,6 @@ const MAX_CONNECTIONS: u32 = 1_000_000;
 
 const GATEWAY: &str = "an endpoint of a service of type gateway";
 
-type VpcOf<'d> = Read<(&'d str, &'d vpc::Draft<'d>)>;
 type ServiceOf<'d> = Read<(&'d str, &'d service::Draft<'d>)>;
 
 pub(super) fn read<'d>(

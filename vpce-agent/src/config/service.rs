@@ -13,7 +13,7 @@ use super::{
     table::{Keys, Table},
     tags, timers,
     value::{Value, each},
-    vpc::{self, Vpcs},
+    vpc::{VpcOf, Vpcs},
 };
 use crate::model::{Backend, BackendKind, Dial, Permission, Port, Protocol, Routed, Service, Target, Timers};
 
@@ -53,8 +53,6 @@ const KINDS: &[(&str, Option<BackendKind>)] =
 /// Guide §2.2.2.
 const MAX_PORTS: usize = 50;
 const MAX_PREFIXES: usize = 50;
-
-type VpcOf<'d> = Read<(&'d str, &'d vpc::Draft<'d>)>;
 
 /// The services of the file.
 pub(super) type Services<'d> = Named<'d, Draft<'d>>;

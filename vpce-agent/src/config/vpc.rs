@@ -30,6 +30,9 @@ const SUBNET_KEYS: Keys = &[("name", r#"name = "default""#), ("cidr", r#"cidr = 
 /// The VPCs of the file.
 pub(super) type Vpcs<'d> = Named<'d, Draft<'d>>;
 
+/// The VPC that a section names, and its name.
+pub(super) type VpcOf<'d> = Read<(&'d str, &'d Draft<'d>)>;
+
 /// A VPC as far as it could be read.
 #[derive(Debug)]
 pub(super) struct Draft<'d> {
