@@ -8,6 +8,8 @@ use vpce_common::layout::{
     TRANSIT_ADDRESSES, Totals, Transit,
 };
 
+use crate::model::MAX_MAPPINGS;
+
 /// Why a map can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
@@ -97,7 +99,7 @@ pub const MAPS: &[Shape] = {
         Shape::new("INGRESS", Hash, size_of::<Ingress>(), N, Fixed(MAX_LINKS)),
         Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)),
         Shape::new("ADDRESSES", Hash, size_of::<Local>(), N, Fixed(MAX_ENDPOINTS)),
-        Shape::new("MAPPINGS", Hash, size_of::<Dialled>(), size_of::<Mapping>(), Fixed(65536)),
+        Shape::new("MAPPINGS", Hash, size_of::<Dialled>(), size_of::<Mapping>(), Fixed(MAX_MAPPINGS)),
         Shape::new("ENDPOINTS", Array, N, size_of::<Endpoint>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("BACKENDS", Array, N, size_of::<Backend>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TRANSIT", Array, N, size_of::<Transit>(), Fixed(TRANSIT_ADDRESSES)),

@@ -10,7 +10,7 @@ use vpce_common::{
 use super::{Entries, plan::NO_LINK};
 use crate::{
     model::{
-        Desired, Gateway, Protocol, Refuse,
+        Desired, Gateway, Protocol, Refuse, Segment,
         leases::{EndpointLease, Held, Leases},
     },
     neighbours::Neighbour,
@@ -71,10 +71,10 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
     }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
-        for interface in &vpc.attach {
-            let (Some(link), Some(is)) = (leases.link(number, interface), facts.interfaces.get(interface)) else {
-                continue;
-            };
+        // Links can't say of a tag or a tunnel yet.
+        for attachment in vpc.attach.iter().filter(|attachment| attachment.segment == Segment::Untagged) {
+            let is = facts.interfaces.get(&attachment.interface);
+            let (Some(link), Some(is)) = (leases.link(number, attachment), is) else { continue };
             let address = vpc.address.addr().into();
             entries.links.insert(link, Link { ifindex: is.index, address, mac: is.mac, vpc: number });
             entries.ingress.insert(Ingress { ifindex: is.index, vlan: 0 }, link);
@@ -120,12 +120,12 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, entries: &mut
         let block = Transit { endpoint: number, first_slot: lease.first_slot, slots: lease.slots };
         entries.transit.insert(transit_number(&desired.gateway, lease.transit), block);
     }
-    let Some(wanted) = wanted else { return };
+    let (Some(wanted), Some(address)) = (wanted, lease.address) else { return };
 
-    entries.addresses.insert(Local { vpc: lease.vpc.into(), address: lease.address.into() }, number);
+    entries.addresses.insert(Local { vpc: lease.vpc.into(), address: address.into() }, number);
     for (dial, server) in &desired.services[&wanted.service].ports {
         let dialled = Dialled {
-            endpoint: lease.address.into(),
+            endpoint: address.into(),
             vpc: lease.vpc,
             endpoint_port: Be16::new(dial.port.0.get()),
             protocol: match dial.protocol {

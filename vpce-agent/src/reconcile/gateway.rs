@@ -16,7 +16,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, Target, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Desired, Hook, Mode,
+        Desired, Hook, Mode, Segment,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -203,7 +203,9 @@ impl Gateway {
     /// Notes an ARP answer; answers whether it is news.
     pub fn hear(&mut self, interface: &str, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
         let mut news = false;
-        for (number, _) in (0..).zip(&self.leases.links).filter(|(_, link)| link.interface == interface) {
+        for (number, _) in
+            (0..).zip(&self.leases.links).filter(|(_, link)| link.is_untagged() && link.interface == interface)
+        {
             news |= self.neighbours.hear(number, address, mac, now);
         }
         news
@@ -217,13 +219,13 @@ impl Gateway {
 
     /// The interfaces to listen on.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.desired.vpcs.values().flat_map(|vpc| vpc.attach.iter().map(String::as_str))
+        self.desired.vpcs.values().flat_map(|vpc| vpc.attach.iter().map(|attachment| attachment.interface.as_str()))
     }
 
     fn question(&self, link: u32, wanted: Ipv4Addr) -> Option<Question> {
-        let lease = self.leases.links.get(link as usize)?;
+        let lease = self.leases.links.get(link as usize).filter(|lease| lease.is_untagged())?;
         let interface = self.facts.interfaces.get(&lease.interface)?;
-        let vpc = self.desired.vpcs.values().find(|vpc| vpc.attach.contains(&lease.interface))?;
+        let vpc = self.desired.vpcs.values().find(|vpc| vpc.attach.iter().any(|attachment| lease.is_of(attachment)))?;
         Some(Question { interface: lease.interface.clone(), wanted, mac: interface.mac, address: vpc.address.addr() })
     }
 
@@ -233,13 +235,13 @@ impl Gateway {
         for service in self.desired.services.values() {
             let vpc = &self.desired.vpcs[&service.vpc];
             let vpc_number = self.leases.vpcs[&service.vpc];
-            let backend = service.backend.address;
-            let Some(number) = self.leases.backend(vpc_number, backend) else { continue };
+            let backend = service.target.address();
+            let Some(number) = self.leases.backend(vpc_number, &service.target) else { continue };
             let on_link = vpc.address.trunc().contains(&backend)
                 || vpc.next_hop.is_none()
                 || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
             let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
-            let links = vpc.attach.iter().filter_map(|interface| self.leases.link(vpc_number, interface)).collect();
+            let links = vpc.attach.iter().filter_map(|attachment| self.leases.link(vpc_number, attachment)).collect();
             wanted.insert(number, Wanted { address, links });
         }
         wanted
@@ -284,10 +286,10 @@ impl Gateway {
         };
         let mut targets = Vec::new();
         for (name, vpc) in &self.desired.vpcs {
-            for interface in &vpc.attach {
-                let Some(number) = self.leases.link(self.leases.vpcs[name], interface) else { continue };
-                let ifindex = self.facts.interfaces.get(interface).map(|is| is.index);
-                let (interface, hooks) = (interface.clone(), hooks.clone());
+            for attachment in vpc.attach.iter().filter(|attachment| attachment.segment == Segment::Untagged) {
+                let Some(number) = self.leases.link(self.leases.vpcs[name], attachment) else { continue };
+                let ifindex = self.facts.interfaces.get(&attachment.interface).map(|is| is.index);
+                let (interface, hooks) = (attachment.interface.clone(), hooks.clone());
                 targets.push((ifindex, Target { number, interface, ifindex: 0, hooks, again: false }));
             }
         }
