@@ -5,8 +5,8 @@
 use crate::{
     atomic::Atomic32,
     layout::{
-        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Ingress, Link, Local,
-        Mapping, Pace, Settings, Stats, Transit,
+        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
+        Local, Mapping, Pace, Settings, Stats, Transit,
     },
     wire::Header,
 };
@@ -67,6 +67,8 @@ pub trait Dataplane {
     fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment>;
     /// Notes a first fragment; the oldest one may be forgotten for it.
     fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment);
+    /// `HEARD`: told where there is room.
+    fn heard(&self, heard: &Heard);
     /// `ENDED`: told where there is room.
     fn ended(&self, ended: &Ended);
     /// `FLOW_KEYS`: the number of the record.

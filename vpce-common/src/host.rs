@@ -11,8 +11,8 @@ use crate::{
     atomic::Atomic32,
     dataplane::{Dataplane, Frame},
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Ingress,
-        Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
+        ADDRESS_SLOTS, Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
+        Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
     path::{Verdict, leave, path},
     reap,
@@ -43,6 +43,7 @@ pub struct HostPlane {
     pub totals: Totals,
     pub pace: Pace,
     pub fragments: RefCell<HashMap<Datagram, FirstFragment>>,
+    pub heard: RefCell<Vec<Heard>>,
     pub ended: RefCell<Vec<Ended>>,
 }
 
@@ -209,6 +210,9 @@ impl Dataplane for HostPlane {
     }
     fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment) {
         self.fragments.borrow_mut().insert(*datagram, *first);
+    }
+    fn heard(&self, heard: &Heard) {
+        self.heard.borrow_mut().push(*heard);
     }
     fn ended(&self, ended: &Ended) {
         self.ended.borrow_mut().push(*ended);

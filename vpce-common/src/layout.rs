@@ -176,7 +176,8 @@ pub struct Mapping {
 
 /// Value of `ENDPOINTS`, by number.
 ///
-/// While flows may exist, only `limit`, `accepted` and the timers change under one `generation`.
+/// While flows may exist, only `limit`, `accepted`, `all_ports` and the timers change under one
+/// `generation`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
@@ -407,6 +408,19 @@ pub struct Ended {
     pub backend_next: u32,
 }
 
+/// A message of the path to the agent, in `HEARD`: somebody in a VPC said by ARP where they are, to the
+/// gateway or to all.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Number of the link.
+    pub link: u32,
+    /// Who.
+    pub address: Be32,
+    /// Where.
+    pub station: Station,
+}
+
 /// What one CPU has told by ICMP: the one value of `PACE` (per CPU).
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -535,6 +549,7 @@ const _: () = {
     assert!(size_of::<Datagram>() == 16);
     assert!(size_of::<FirstFragment>() == 12);
     assert!(size_of::<Ended>() == 76);
+    assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
     assert!(size_of::<Stats>() == 8 * (5 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
@@ -543,8 +558,8 @@ const _: () = {
 #[cfg(feature = "user")]
 mod pod {
     use super::{
-        Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Ingress, Link, Local, Mapping, Prefix,
-        Settings, Transit,
+        Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local, Mapping,
+        Prefix, Settings, Transit,
     };
 
     macro_rules! pod {
@@ -570,6 +585,7 @@ mod pod {
         FlowKey,
         Datagram,
         FirstFragment,
-        Ended
+        Ended,
+        Heard
     );
 }

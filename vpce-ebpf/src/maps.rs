@@ -3,7 +3,7 @@
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
 //! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, MAPPINGS, ENDPOINTS,
 //! BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
-//! FLOWS, `FLOW_KEYS`, ADMISSIONS, FREE, FRAGMENTS, ENDED, PACE and the counters.
+//! FLOWS, `FLOW_KEYS`, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
     bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST},
@@ -18,8 +18,8 @@ use vpce_common::{
     atomic::Atomic32,
     dataplane::Dataplane,
     layout::{
-        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Ingress, Link, Local,
-        Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
+        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
+        Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
     },
 };
 
@@ -58,6 +58,9 @@ pub static PACE: PerCpuArray<Pace> = PerCpuArray::pinned(1, 0);
 /// A datagram in parts is under way for moments: the oldest may go.
 #[map]
 pub static FRAGMENTS: LruHashMap<Datagram, FirstFragment> = LruHashMap::pinned(16384, 0);
+/// Bytes, not entries; a flood of ARP must not wake the agent for each.
+#[map]
+pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
 /// Bytes, not entries. Read by the agent that runs the reaper.
 #[map]
 pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
@@ -139,6 +142,10 @@ impl Dataplane for Kernel {
     #[inline(always)]
     fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment) {
         let _ = FRAGMENTS.insert(datagram, first, 0);
+    }
+    #[inline(always)]
+    fn heard(&self, heard: &Heard) {
+        let _ = HEARD.output::<Heard>(heard, 0);
     }
     #[inline(always)]
     fn ended(&self, ended: &Ended) {

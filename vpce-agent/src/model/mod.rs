@@ -16,6 +16,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
+use vpce_common::layout::{ADDRESS_SLOTS, MAX_SLOTS};
 
 pub use self::attachment::{Attachment, Segment, Vxlan};
 
@@ -272,11 +273,8 @@ pub const fn transit_addresses(slots: u32) -> u32 {
 }
 
 const MIN_SLOTS: u32 = 64;
-const MAX_SLOTS: u32 = 1 << 20;
 /// The most connections of a block of 32768 records that leave a quarter of theirs spare.
 const QUARTER_MORE: u32 = 26_214;
-/// Flow records that one transit address has ports for.
-const ADDRESS_SLOTS: u32 = 1 << 14;
 
 /// A port of an endpoint, of one protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -35,12 +35,10 @@ impl Gateway {
     }
 
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
-        let number = self.leases.vpcs[name];
         let attachment = |attachment: &Attachment| {
-            let link = self.leases.link(number, attachment);
             let is = self.facts.interfaces.get(&attachment.interface);
-            let attached = link.zip(is).is_some_and(|(link, is)| self.dataplane.holds(link, is.index));
-            let failure = link.and_then(|link| self.failures.get(&link));
+            let attached = is.is_some_and(|is| self.dataplane.holds(is.index));
+            let failure = self.failures.get(&attachment.interface);
             AttachmentStatus {
                 interface: attachment.to_string(),
                 state: match failure {
@@ -86,7 +84,7 @@ impl Gateway {
             .to_owned(),
             address: service.target.address(),
             vpc: service.vpc.clone(),
-            mac: neighbour.map(|neighbour| neighbour.mac.to_string()),
+            mac: neighbour.map(|neighbour| neighbour.station.mac.to_string()),
         }
     }
 

@@ -4,9 +4,9 @@ use super::{End, Stage, exit::drop_at, leave::As, link::Arrival, refuse::turn_ro
 use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
-    layout::Local,
+    layout::{Heard, Local, Station},
     reason::DropReason,
-    wire::{ARP_REPLY, ARP_REQUEST, ArpHdr, Be32, ECHO_REPLY, ECHO_REQUEST, IcmpHdr, Ipv4Hdr},
+    wire::{ARP_REPLY, ARP_REQUEST, ArpHdr, Be32, ECHO_REPLY, ECHO_REQUEST, IcmpHdr, Ipv4Hdr, Mac},
 };
 
 /// Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4.
@@ -18,11 +18,20 @@ const ETHERNET_IPV4: ([u8; 2], [u8; 2], u8, u8) = ([0, 1], [8, 0], 6, 4);
 #[inline(always)]
 pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mut impl Frame<'f>) -> Stage<End> {
     let arp = frame.take::<ArpHdr>().ok_or(End::PASS)?;
-    if (arp.htype, arp.ptype, arp.hlen, arp.plen) != ETHERNET_IPV4 || arp.oper != ARP_REQUEST {
+    if (arp.htype, arp.ptype, arp.hlen, arp.plen) != ETHERNET_IPV4 {
         return Err(End::PASS);
     }
     let wanted = Be32::from_wire(arp.tpa);
-    if arp.spa == arp.tpa || !ours(plane, arrival, wanted) {
+    if wanted == arrival.link.address || arp.spa == arp.tpa {
+        // Said to the gateway, or to all: the agent looks for backends.
+        let address = Be32::from_wire(arp.spa);
+        plane.heard(&Heard {
+            link: arrival.link_number,
+            address,
+            station: Station { mac: Mac(arp.sha), ..arrival.station },
+        });
+    }
+    if arp.oper != ARP_REQUEST || arp.spa == arp.tpa || !ours(plane, arrival, wanted) {
         return Err(End::PASS);
     }
     arp.oper = ARP_REPLY;

@@ -213,10 +213,10 @@ fn half_open_connections_hurry_only_while_they_hold_more_than_half_of_the_limit(
     // 100 / 32 ticks.
     plane.jiffies.set(102);
     plane.reap();
-    assert_eq!((open(&plane), half_open(&plane)), (1, 0));
+    assert_eq!((open(&plane), half_open(&plane)), (2, 1), "one was enough");
     assert!(forward(&plane, 1, Tcp { flags: "A", seq: 1001, ack: 5001 }, b"lives").is_ok());
     let refusal = Tcp { flags: "RA", seq: 0, ack: 1001 };
     let transit_port = forward(&plane, 4, SYN, &[]).unwrap();
     assert_eq!(reply(&plane, transit_port, refusal, &[]), Verdict::Reply(CLIENT_SIDE));
-    assert_eq!((open(&plane), half_open(&plane)), (1, 0));
+    assert_eq!((open(&plane), half_open(&plane)), (2, 1));
 }

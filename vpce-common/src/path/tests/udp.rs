@@ -72,7 +72,7 @@ fn flows_of_both_protocols_count_towards_one_limit_and_never_mix() {
     assert_eq!(answer(&plane, transit_port), Verdict::Drop(DropReason::NotAReply));
     query(&plane, 1).unwrap();
     query(&plane, 2).unwrap();
-    assert_eq!(query(&plane, 3), Err(Verdict::Drop(DropReason::LimitReached)));
+    assert_eq!(query(&plane, 3), Err(Verdict::Refuse(DropReason::LimitReached, CLIENT_SIDE)));
     assert_eq!(forward(&plane, 2, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached, CLIENT_SIDE)));
 }
 
