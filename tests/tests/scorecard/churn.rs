@@ -1,0 +1,216 @@
+//! Row 4, under change: endpoints come, go and are pointed elsewhere while packets flow.
+
+use std::{
+    collections::HashSet,
+    net::Ipv4Addr,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    thread,
+};
+
+use vpce_tests::{
+    Rig,
+    address::{BACKEND, ENDPOINT},
+    frames::flag::{ACK, SYN},
+    object::{Object, Runner, Sides, on_cpu},
+    port,
+    scorecard::{figure, report},
+    wait_until,
+};
+
+use crate::{
+    config,
+    segment::{Connection, Dialled, Place},
+    turn,
+};
+
+/// Where the first tenant's endpoint is pointed in every other configuration.
+const OTHER_BACKEND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
+/// Connections open at once to each endpoint.
+const LIVE: usize = 50;
+/// Distance of the endpoint that comes and goes.
+const GUEST: u32 = 1;
+
+/// Which configuration holds: even while one does, odd during the change to the next.
+struct Epoch(AtomicU64);
+
+/// What the load saw.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    packets: u64,
+    opened: u64,
+    cut: u64,
+}
+
+#[test]
+fn row_04_changes_under_load_lead_no_packet_astray_and_no_two_flows_to_one_port() {
+    let _turn = turn();
+    let mut rig = Rig::same_cidr().build();
+    rig.backend(1).ip(&format!("address add {OTHER_BACKEND}/24 dev eth0"));
+    let plan = rig.plan();
+    rig.write_config(&configuration(&plan.toml(), 0));
+    rig.agent().start();
+    let changes: u64 = figure(100, 10_000);
+    // Both backends must have answered: refusals are to say something about changes alone.
+    settle(&mut rig, &plan.toml());
+    let (object, sides) = (Object::of(&rig), [Sides::of(&rig, 1), Sides::of(&rig, 2)]);
+    let gateway = rig.gateway().clone();
+
+    let (epoch, over) = (Epoch(AtomicU64::new(0)), AtomicBool::new(false));
+    let seen = thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            gateway.run(|| {
+                on_cpu(1);
+                load(&mut object.runner(), &sides, &epoch, &over)
+            })
+        });
+        for change in 1..=changes {
+            if load.is_finished() {
+                break;
+            }
+            epoch.0.fetch_add(1, SeqCst);
+            rig.write_config(&configuration(&plan.toml(), change));
+            rig.agent().reload();
+            epoch.0.fetch_add(1, SeqCst);
+        }
+        over.store(true, SeqCst);
+        load.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    assert!(seen.opened > changes && seen.cut > changes / 4, "there was hardly a load: {seen:?}");
+    let Seen { packets, opened, cut } = seen;
+    let text = format!("{changes} changes under {packets} packets of {opened} flows, of which {cut} were cut");
+    report(4, format_args!("{text}: 0 duplicates, 0 misdelivered"));
+}
+
+/// Waits until the agent knows both backends of the first tenant.
+fn settle(rig: &mut Rig, toml: &str) {
+    for change in [1, 0] {
+        rig.write_config(&configuration(toml, change));
+        rig.agent().reload();
+        let reachable = || rig.endpoint(1).at("backend.mac").is_string();
+        wait_until("a backend that answers", std::time::Duration::from_secs(5), reachable);
+    }
+}
+
+/// The n-th configuration: the first endpoint points here or there, a guest comes and goes.
+fn configuration(toml: &str, n: u64) -> String {
+    let service = toml.find("\n[[service]]").expect("a service");
+    let end = toml[service + 1..].find("\n[[").expect("what follows it") + service + 1;
+    let other = toml[service..end].replace("web-1", "other-1").replace(
+        &format!("\"{BACKEND}\""),
+        &format!("\"{OTHER_BACKEND}\""),
+    );
+    let own = "name = \"web-1\"\nservice = \"web-1\"";
+    assert!(toml.contains(own), "{toml}");
+    let mut text = toml.to_owned() + &other;
+    if points_elsewhere(n) {
+        text = text.replace(own, "name = \"web-1\"\nservice = \"other-1\"");
+    }
+    if has_guest(n) {
+        text += &config::endpoint("guest", "web-1", config::address(GUEST), 3000);
+    }
+    text
+}
+
+/// Both change, one at a time.
+fn points_elsewhere(n: u64) -> bool {
+    n / 2 % 2 == 1
+}
+
+fn has_guest(n: u64) -> bool {
+    n.div_ceil(2) % 2 == 1
+}
+
+/// The three endpoints under load.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// Of the first tenant, pointed here and there.
+    Pointed,
+    /// Of the first tenant, there or not.
+    Guest,
+    /// Of the second tenant: nobody touches it.
+    Steady,
+}
+
+/// A connection, and whether it must get through: it was opened under what holds now.
+struct Live {
+    connection: Connection,
+    target: Target,
+    opened: u64,
+}
+
+/// Opens, uses and closes connections until it is over. Every packet that arrives is checked to
+/// arrive where its connection began to lead.
+fn load(runner: &mut Runner<'_>, sides: &[Sides; 2], epoch: &Epoch, over: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    let mut live: Vec<Live> = Vec::new();
+    let mut taken: HashSet<Place> = HashSet::new();
+    for number in 0.. {
+        if over.load(SeqCst) {
+            break;
+        }
+        let target = [Target::Pointed, Target::Guest, Target::Steady][number as usize % 3];
+        if live.len() < 3 * LIVE {
+            seen.packets += 1;
+            if let Some(new) = open(runner, sides, target, number % 6_000_000, epoch) {
+                let place = new.connection.transit;
+                assert!(taken.insert(place), "two live flows of one transit address and port: {place:?}");
+                live.push(new);
+                seen.opened += 1;
+            }
+        }
+        let at = number as usize % live.len().max(1);
+        let Some(one) = live.get_mut(at) else { continue };
+        let arrived = one.connection.try_say(runner, ACK) && one.connection.try_hear(runner, ACK);
+        seen.packets += 2;
+        let now = epoch.0.load(SeqCst);
+        if !arrived {
+            let unchanged = one.target == Target::Steady || now == one.opened;
+            assert!(!unchanged, "a flow that no change concerns was cut: {:?}", one.connection);
+            seen.cut += 1;
+        }
+        if !arrived || number % 5 == 0 {
+            if arrived {
+                one.connection.try_say(runner, vpce_tests::frames::flag::RST);
+            }
+            taken.remove(&one.connection.transit);
+            live.swap_remove(at);
+        }
+    }
+    seen
+}
+
+/// Opens a connection to a target; `None` where the target can't take one now.
+fn open(runner: &mut Runner<'_>, sides: &[Sides; 2], target: Target, number: u32, epoch: &Epoch) -> Option<Live> {
+    let (tenant, endpoint) = match target {
+        Target::Pointed => (1, ENDPOINT),
+        Target::Guest => (1, config::address(GUEST)),
+        Target::Steady => (2, ENDPOINT),
+    };
+    let before = epoch.0.load(SeqCst);
+    let mut connection = Connection::new(&sides[tenant - 1], tenant, number, endpoint, BACKEND);
+    let dialled = connection.dial(runner);
+    let stable = before % 2 == 0 && epoch.0.load(SeqCst) == before;
+    let Dialled::Open((backend, server_port)) = dialled else {
+        let may_refuse = match target {
+            Target::Pointed => !stable,
+            Target::Guest => !stable || !has_guest(before / 2),
+            Target::Steady => false,
+        };
+        assert!(may_refuse, "{dialled:?} under configuration {before}");
+        return None;
+    };
+    assert_eq!(server_port, port::WEB_SERVER.to_be_bytes());
+    let mut right = vec![];
+    // During a change from one configuration to the next, either may hold.
+    for n in [before / 2, before.div_ceil(2), if stable { before / 2 } else { before / 2 + 1 }] {
+        let here = if target == Target::Pointed && points_elsewhere(n) { OTHER_BACKEND } else { BACKEND };
+        right.push(here.octets());
+    }
+    assert!(right.contains(&backend), "configuration {before} led to {backend:?}");
+    connection.led_to(backend.into());
+    if !connection.try_hear(runner, SYN | ACK) || !connection.try_say(runner, ACK) {
+        assert!(target != Target::Steady && epoch.0.load(SeqCst) != before, "a new flow was cut: {connection:?}");
+        return None;
+    }
+    Some(Live { connection, target, opened: before })
+}
