@@ -1,7 +1,5 @@
 //! Row 12: what is full refuses what is new, and leaves alone what is there.
 
-use std::fmt::Write;
-
 use vpce_tests::{
     Plan, Rig,
     address::endpoint,
@@ -36,7 +34,7 @@ fn row_12_full_flow_records_refuse_a_further_endpoint_and_every_live_flow_goes_o
     let plan = Rig::pair();
     let text = config::with_max_flows(&plan, 4096);
     let more = text.clone() + &config::endpoint("more", "web-1", config::address(1), 3000);
-    refused("flow records", plan, &text, &more, "flow records");
+    refused("flow records", plan, &text, &more, "flow records, more than max_flows");
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn row_12_full_transit_addresses_refuse_a_further_endpoint_and_every_live_flow_g
     };
     let text = narrow(&config::with_max_flows(&plan, 1 << 16));
     let more = (1..=300).fold(text.clone(), |text, n| text + &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
-    refused("transit addresses", plan, &text, &more, "transit");
+    refused("transit addresses", plan, &text, &more, "198.19.128.0/24 has no free address");
 }
 
 #[test]
@@ -58,7 +56,7 @@ fn row_12_full_endpoint_numbers_refuse_further_endpoints_and_every_live_flow_goe
     let text = wide(&config::with_max_flows(&plan, 1 << 21));
     let mut more = text.clone();
     (1..=16_400).for_each(|n| more += &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
-    refused("endpoint numbers", plan, &text, &more, "endpoint");
+    refused("endpoint numbers", plan, &text, &more, "all 16384 endpoints are given out");
 }
 
 #[test]
@@ -67,7 +65,7 @@ fn row_12_full_port_mappings_refuse_further_endpoints_and_every_live_flow_goes_o
     let text = wide(&config::with_max_flows(&plan, 1 << 18));
     let mut more = text.clone();
     (1..=1400).for_each(|n| more += &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
-    refused("port mappings", plan, &text, &more, "mapping");
+    refused("port mappings", plan, &text, &more, "MAPPINGS is full");
 }
 
 /// A rig with live connections gets a configuration that does not fit, which must be refused with
@@ -89,9 +87,7 @@ fn refused(what: &str, plan: Plan, text: &str, more: &str, about: &str) {
     rig.agent().reload();
     all_talk(&mut live);
     assert_eq!(rig.endpoint(1).number("connections.open"), live.len() as u64);
-    let mut line = String::new();
-    write!(line, "{what} full, 0 of {LIVE} live flows lost").expect("a String takes all");
-    report(12, line);
+    report(12, format_args!("{what} full, 0 of {LIVE} live flows lost"));
 }
 
 /// The client's subnet made wide enough for thousands of endpoints.

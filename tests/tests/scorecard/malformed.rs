@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use vpce_common::{host::HostPlane, path::Verdict};
+use vpce_common::{host::HostPlane, path::Verdict, wire};
 use vpce_tests::{
     Rig,
     address::{BACKEND, CLIENT, ENDPOINT},
@@ -22,8 +22,6 @@ use crate::{
     turn,
 };
 
-/// Transit ports of the first records, in the first round of their ports.
-const TRANSIT_PORTS: std::ops::Range<u16> = 1024..1032;
 /// Timers that no run lasts, since the model has no clock.
 const NO_TIMERS: &str =
     "[gateway.timers]\nopening_secs = 86400\nestablished_secs = 86400\nclosing_secs = 86400\nudp_secs = 86400";
@@ -62,12 +60,11 @@ fn row_05_malformed_frames_end_as_the_host_says_and_none_leaves_untranslated() {
 
 /// Runs broken frames on both; answers how many came to each end of the path.
 fn compare(runner: &mut Runner<'_>, model: &HostPlane, sides: &Sides, cpu: usize, frames: u64) -> [u64; 6] {
-    let sound = sound(sides, cpu);
-    let mut random = Random(500 + cpu as u64);
+    let mut breaker = Breaker::new(sides, cpu);
     let mut ends = [0; 6];
     let (mut frame, mut expected) = (Vec::new(), Vec::new());
     for round in 0..frames {
-        let ifindex = broken(&sound, sides, &mut random, &mut frame);
+        let ifindex = breaker.next(&mut frame);
         expected.clone_from(&frame);
         let (verdict, out) = runner.run(&frame, ifindex);
         let wanted = model.run(&mut expected, ifindex);
@@ -76,6 +73,7 @@ fn compare(runner: &mut Runner<'_>, model: &HostPlane, sides: &Sides, cpu: usize
             Verdict::Pass => (0, verdict == action::PASS && out == frame),
             Verdict::Drop(_) => (1, verdict == action::DROP),
             Verdict::Forward(to) => {
+                breaker.saw(out);
                 (2, to == sides.backend.0 && out[26..30] == transit && out[30..34] == backend)
             }
             Verdict::Reply(to) => (3, to == sides.client.0 && out[26..30] == ENDPOINT.octets()),
@@ -93,25 +91,59 @@ fn compare(runner: &mut Runner<'_>, model: &HostPlane, sides: &Sides, cpu: usize
     ends
 }
 
-/// Writes a broken frame; answers the interface that it comes in by.
-fn broken(sound: &[Sound], sides: &Sides, random: &mut Random, frame: &mut Vec<u8>) -> u32 {
-    let (whole, ifindex) = &sound[random.below(sound.len())];
-    frame.clone_from(whole);
-    // One word has the dice for most of a frame: numbers are dearer than frames.
-    let dice = random.next().to_le_bytes();
-    for n in 0..usize::from(dice[0] % 5) {
-        let [value, at, ..] = random.next().to_le_bytes();
-        let at = usize::from(at) % DEEP.min(frame.len());
-        // A bit here, a whole byte there.
-        frame[at] = if n % 2 == 0 { value } else { frame[at] ^ (1 << (value % 8)) };
+/// Makes malformed frames of sound ones.
+struct Breaker<'s> {
+    sides: &'s Sides,
+    sound: Vec<Sound>,
+    random: Random,
+    /// Transit ports of the last flows, of TCP and of UDP: a reply must hit one.
+    ports: [[[u8; 2]; 4]; 2],
+}
+
+impl<'s> Breaker<'s> {
+    fn new(sides: &'s Sides, cpu: usize) -> Self {
+        Self { sides, sound: sound(sides, cpu), random: Random(500 + cpu as u64), ports: <_>::default() }
     }
-    if dice[1] < 64 {
-        frame.truncate(14 + usize::from(dice[2]) % 80);
-    } else if dice[1] < 80 {
-        frame.extend_from_slice(&[dice[3]; 200][..usize::from(dice[4]) % 200]);
+
+    /// Notes a frame that was forwarded.
+    fn saw(&mut self, out: &[u8]) {
+        if out[23] != wire::ICMP && out[14] == 0x45 {
+            let place = usize::from(out[35]) % 4;
+            self.ports[usize::from(out[23] == wire::UDP)][place] = [out[34], out[35]];
+        }
     }
-    let elsewhere = dice[5] < 12;
-    if elsewhere { sides.client.0 + sides.backend.0 - ifindex } else { *ifindex }
+
+    /// Writes the next frame; answers the interface that it comes in by.
+    fn next(&mut self, frame: &mut Vec<u8>) -> u32 {
+        let (whole, ifindex) = &self.sound[self.random.below(self.sound.len())];
+        frame.clone_from(whole);
+        // One number has the dice for most of a frame: numbers are dearer than frames.
+        let dice = self.random.next().to_le_bytes();
+        if *ifindex == self.sides.backend.0 {
+            let at = match frame[23] {
+                wire::TCP | wire::UDP => Some((36, frame[23])),
+                wire::ICMP => Some((62, frame[51])),
+                _ => None,
+            };
+            if let Some((at, protocol)) = at {
+                let port = self.ports[usize::from(protocol == wire::UDP)][usize::from(dice[6]) % 4];
+                frame[at..at + 2].copy_from_slice(&port);
+            }
+        }
+        for n in 0..usize::from(dice[0] % 5) {
+            let [value, at, ..] = self.random.next().to_le_bytes();
+            let at = usize::from(at) % DEEP.min(frame.len());
+            // A bit here, a whole byte there.
+            frame[at] = if n % 2 == 0 { value } else { frame[at] ^ (1 << (value % 8)) };
+        }
+        if dice[1] < 64 {
+            frame.truncate(14 + usize::from(dice[2]) % 80);
+        } else if dice[1] < 80 {
+            frame.extend_from_slice(&[dice[3]; 200][..usize::from(dice[4]) % 200]);
+        }
+        let elsewhere = dice[5] < 12;
+        if elsewhere { self.sides.client.0 + self.sides.backend.0 - ifindex } else { *ifindex }
+    }
 }
 
 /// Frames worth breaking: each kind that the path knows, on both sides.
@@ -127,7 +159,9 @@ fn sound(sides: &Sides, cpu: usize) -> Vec<Sound> {
         }
         frames.push((to_endpoint.udp(client_port, UDP, b"who is it"), client));
     }
-    for transit_port in TRANSIT_PORTS {
+    // The breaker puts in a transit port that is in use.
+    let transit_port = 1024;
+    for _ in 0..8 {
         for (flags, seq) in [(SYN | ACK, 1), (ACK, 2), (FIN | ACK, 2)] {
             let segment = Segment { ports: (port::WEB_SERVER, transit_port), flags, seq, ack: 8 };
             frames.push((segment.frame(&to_transit).to_vec(), backend));
@@ -142,7 +176,7 @@ fn sound(sides: &Sides, cpu: usize) -> Vec<Sound> {
     }
     for n in 0..4 {
         let of_client = Segment { ports: (port::WEB, n + 1), flags: ACK, seq: 1, ack: 1 };
-        let of_backend = Segment { ports: (TRANSIT_PORTS.start + n, port::WEB_SERVER), flags: ACK, seq: 1, ack: 1 };
+        let of_backend = Segment { ports: (transit_port, port::WEB_SERVER), flags: ACK, seq: 1, ack: 1 };
         let turned = |envelope: &Envelope| Envelope { from: envelope.to, to: envelope.from, ..*envelope };
         for (kind, code) in [(3, 4), (11, 0)] {
             for (envelope, quoted, ifindex) in [(&to_endpoint, of_client, client), (&to_transit, of_backend, backend)] {
