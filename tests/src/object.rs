@@ -3,6 +3,7 @@
 //! Its maps are the agent's, so whatever a frame does to them is done. A verdict to redirect is
 //! told and not carried out: no frame leaves.
 
+mod connection;
 mod sys;
 
 use std::{
@@ -27,6 +28,7 @@ use vpce_common::{
     state,
 };
 
+pub use self::connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound};
 use self::sys::Plain;
 use crate::{
     Rig,

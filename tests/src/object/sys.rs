@@ -37,8 +37,8 @@ struct Test {
 #[repr(C)]
 #[derive(Default)]
 struct Batch {
-    in_batch: u64,
-    out_batch: u64,
+    from: u64,
+    to: u64,
     keys: u64,
     values: u64,
     count: u32,
@@ -89,8 +89,8 @@ pub fn read<K: Plain, V: Plain>(map: BorrowedFd<'_>, most: usize) -> io::Result<
     let mut read = 0;
     while read < most {
         let mut batch = Batch {
-            in_batch: if read == 0 { 0 } else { before.as_ptr().addr() as u64 },
-            out_batch: position.as_mut_ptr().addr() as u64,
+            from: if read == 0 { 0 } else { before.as_ptr().addr() as u64 },
+            to: position.as_mut_ptr().addr() as u64,
             // SAFETY: `read` entries are within the capacity.
             keys: unsafe { keys.as_mut_ptr().add(read) }.addr() as u64,
             // SAFETY: as above.

@@ -11,17 +11,13 @@ use vpce_tests::{
     Rig,
     address::{BACKEND, ENDPOINT},
     frames::flag::{ACK, SYN},
-    object::{Object, Runner, Sides, on_cpu},
+    object::{Connection, Dialled, Object, Place, Runner, Sides, on_cpu},
     port,
     scorecard::{figure, report},
     wait_until,
 };
 
-use crate::{
-    config,
-    segment::{Connection, Dialled, Place},
-    turn,
-};
+use crate::{config, turn};
 
 /// Where the first tenant's endpoint is pointed in every other configuration.
 const OTHER_BACKEND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
@@ -95,10 +91,9 @@ fn settle(rig: &mut Rig, toml: &str) {
 fn configuration(toml: &str, n: u64) -> String {
     let service = toml.find("\n[[service]]").expect("a service");
     let end = toml[service + 1..].find("\n[[").expect("what follows it") + service + 1;
-    let other = toml[service..end].replace("web-1", "other-1").replace(
-        &format!("\"{BACKEND}\""),
-        &format!("\"{OTHER_BACKEND}\""),
-    );
+    let other = toml[service..end]
+        .replace("web-1", "other-1")
+        .replace(&format!("\"{BACKEND}\""), &format!("\"{OTHER_BACKEND}\""));
     let own = "name = \"web-1\"\nservice = \"web-1\"";
     assert!(toml.contains(own), "{toml}");
     let mut text = toml.to_owned() + &other;
@@ -164,7 +159,7 @@ fn load(runner: &mut Runner<'_>, sides: &[Sides; 2], epoch: &Epoch, over: &Atomi
         seen.packets += 2;
         let now = epoch.0.load(SeqCst);
         if !arrived {
-            let unchanged = one.target == Target::Steady || now == one.opened && now % 2 == 0;
+            let unchanged = one.target == Target::Steady || now == one.opened && now.is_multiple_of(2);
             assert!(!unchanged, "a flow that no change concerns was cut: {:?}", one.connection);
             seen.cut += 1;
         }
@@ -189,7 +184,7 @@ fn open(runner: &mut Runner<'_>, sides: &[Sides; 2], target: Target, number: u32
     let before = epoch.0.load(SeqCst);
     let mut connection = Connection::new(&sides[tenant - 1], tenant, number, endpoint, BACKEND);
     let dialled = connection.dial(runner);
-    let stable = before % 2 == 0 && epoch.0.load(SeqCst) == before;
+    let stable = before.is_multiple_of(2) && epoch.0.load(SeqCst) == before;
     let Dialled::Open((backend, server_port)) = dialled else {
         let may_refuse = match target {
             Target::Pointed => !stable,

@@ -13,15 +13,11 @@ use vpce_tests::{
         Envelope,
         flag::{ACK, RST, SYN},
     },
-    object::{Object, Runner, Sides, action},
+    object::{Connection, Dialled, Object, Runner, SEGMENT, Sides, action},
     scorecard::{figure, report},
 };
 
-use crate::{
-    on_two_cpus,
-    segment::{Connection, Dialled, LENGTH},
-    turn,
-};
+use crate::{on_two_cpus, turn};
 
 /// Room for what is left to the timers.
 const LIMIT: u32 = 26_000;
@@ -114,7 +110,7 @@ fn pass(runner: &mut Runner<'_>, frame: &[u8], ifindex: u32) {
 
 /// That the host is unreachable, told by either side about what the other sent.
 fn errors(connection: &Connection) -> [Vec<u8>; 2] {
-    let about = |sent: &[u8; LENGTH]| {
+    let about = |sent: &[u8; SEGMENT]| {
         let mac = |at: usize| sent[at..at + 6].try_into().expect("an Ethernet address");
         let address = |at: usize| <[u8; 4]>::try_from(&sent[at..at + 4]).expect("an address").into();
         let envelope = Envelope { from_mac: mac(6), to_mac: mac(0), from: address(26), to: address(30) };

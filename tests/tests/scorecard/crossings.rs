@@ -4,11 +4,11 @@ use vpce_tests::{
     Rig,
     address::{BACKEND, ENDPOINT},
     frames::flag::{ACK, SYN},
-    object::{Object, Runner, Sides, action},
+    object::{Connection, Object, Runner, Sides, action},
     scorecard::{figure, report},
 };
 
-use crate::{on_two_cpus, segment::Connection, turn};
+use crate::{on_two_cpus, turn};
 
 /// Packets of one pair of connections, those that try to cross among them.
 const PACKETS: u64 = 2 * (3 + 2 * EXCHANGES + 3) + 4;
@@ -46,10 +46,16 @@ fn meet(sides: &[Sides; 2], pair: u64, runner: &mut Runner<'_>) -> u64 {
     // All clients and ports come round; a connection of a round before is long closed.
     let number = u32::try_from(pair % 6_000_000).expect("less");
     let mut both = [1, 2].map(|n| Connection::new(&sides[n - 1], n, number, ENDPOINT, BACKEND));
-    both.iter_mut().for_each(|connection| connection.open(runner));
+    for connection in &mut both {
+        connection.open(runner);
+    }
     for _ in 0..EXCHANGES {
-        both.iter_mut().for_each(|connection| connection.say(runner, ACK));
-        both.iter_mut().for_each(|connection| connection.hear(runner, ACK));
+        for connection in &mut both {
+            connection.say(runner, ACK);
+        }
+        for connection in &mut both {
+            connection.hear(runner, ACK);
+        }
     }
     for (n, connection) in both.iter().enumerate() {
         // By the other backend's interface: as its gateway's frame, and as it stands.
@@ -61,6 +67,8 @@ fn meet(sides: &[Sides; 2], pair: u64, runner: &mut Runner<'_>) -> u64 {
         crossing[..6].copy_from_slice(&elsewhere.client.1);
         assert_eq!(runner.run(&crossing, elsewhere.client.0).0, action::DROP, "{crossing:02x?}");
     }
-    both.iter_mut().for_each(|connection| connection.finish(runner));
+    for connection in &mut both {
+        connection.finish(runner);
+    }
     PACKETS
 }

@@ -46,7 +46,8 @@ fn row_12_full_transit_addresses_refuse_a_further_endpoint_and_every_live_flow_g
         wide(&text)
     };
     let text = narrow(&config::with_max_flows(&plan, 1 << 16));
-    let more = (1..=300).fold(text.clone(), |text, n| text + &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
+    let more =
+        (1..=300).fold(text.clone(), |text, n| text + &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
     refused("transit addresses", plan, &text, &more, "198.19.128.0/24 has no free address");
 }
 

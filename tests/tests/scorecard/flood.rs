@@ -8,21 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, sendto, socket};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, sendto, socket,
+};
 use vpce_tests::{
     Rig,
     address::endpoint,
     frames::flag::SYN,
-    object::Sides,
+    object::{CLIENT_MACS, Random, Segment, Sides},
     port,
     scorecard::{figure, report},
     tcp::Talk,
 };
 
-use crate::{
-    segment::{CLIENT_MACS, Random, Segment},
-    turn,
-};
+use crate::turn;
 
 const LIVE: usize = 100;
 /// Clients of the flood.
@@ -61,8 +60,8 @@ fn row_13_a_syn_flood_costs_other_endpoints_no_connection_and_its_victim_no_live
     for talk in &mut live {
         talk.say("still here").expect("a live connection of the victim");
     }
-    let rate = sent as f64 / lasting.as_secs_f64() / 1e6;
-    let text = format!("SYN flood of {} s at {rate:.2} M/s, {opened} of {opened} connections", lasting.as_secs());
+    let rate = sent / lasting.as_secs();
+    let text = format!("SYN flood of {} s at {rate}/s, {opened} of {opened} connections", lasting.as_secs());
     report(13, format_args!("{text} of another endpoint opened, 0 of {LIVE} live flows of the victim touched"));
 }
 

@@ -9,16 +9,16 @@ use vpce_tests::{
     Plan, Rig,
     address::BACKEND,
     frames::flag::ACK,
-    object::{Object, Runner, Sides, on_cpu},
+    object::{Connection, Object, Runner, Sides, on_cpu},
     scorecard::{figure, long, report},
 };
 
-use crate::{config, segment::Connection, turn};
+use crate::{config, turn};
 
 /// Connections of one endpoint: all of a transit address's records.
 const EACH: u32 = 32_768;
 /// Short against an hour, long against the time that it takes to touch every flow once.
-const ESTABLISHED: Duration = Duration::from_secs(60);
+const ESTABLISHED: Duration = Duration::from_mins(1);
 /// From one touch of a flow to the next.
 const BETWEEN: Duration = Duration::from_secs(20);
 
@@ -44,7 +44,9 @@ fn hold(flows: u32, lasting: Duration, between: Duration) {
         let mut runner = object.runner();
         let new = |n| Connection::new(&sides, 1, n, config::address(n / EACH), BACKEND);
         let mut live: Vec<_> = (0..flows).map(new).collect();
-        live.iter_mut().for_each(|connection| connection.open(&mut runner));
+        for connection in &mut live {
+            connection.open(&mut runner);
+        }
         let start = Instant::now();
         while start.elapsed() < lasting {
             let next = Instant::now() + between;
@@ -55,7 +57,9 @@ fn hold(flows: u32, lasting: Duration, between: Duration) {
         assert_eq!(held.flows, flows as usize, "records with a flow");
         assert_eq!(held.keys, flows as usize, "keys of flows");
         assert_eq!(held.open.iter().sum::<u32>(), flows, "open connections");
-        live.iter_mut().for_each(|connection| connection.reset(&mut runner));
+        for connection in &mut live {
+            connection.reset(&mut runner);
+        }
         assert_eq!(object.held().open.iter().sum::<u32>(), 0, "open connections after all were reset");
     });
 }

@@ -13,8 +13,6 @@ mod load;
 mod malformed;
 mod one_way;
 mod reset;
-mod reuse;
-mod segment;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

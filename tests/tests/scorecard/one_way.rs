@@ -7,16 +7,12 @@ use vpce_tests::{
         Envelope,
         flag::{ACK, RST, SYN},
     },
-    object::{Object, Sides, action},
+    object::{Connection, Object, Random, Segment, Sides, action},
     port,
     scorecard::{figure, report},
 };
 
-use crate::{
-    on_two_cpus,
-    segment::{Connection, Random, Segment},
-    turn,
-};
+use crate::{on_two_cpus, turn};
 
 const LIVE: u32 = 100;
 
@@ -79,7 +75,7 @@ fn begun(sides: &Sides, random: &mut Random) -> Vec<u8> {
         4 => envelope.udp(ports.0, ports.1, b"knock"),
         _ => {
             let [kind, code, ..] = random.word().to_be_bytes();
-            envelope.icmp(kind, code, &random.next().to_be_bytes().repeat(5))
+            envelope.icmp(kind, code, &random.number().to_be_bytes().repeat(5))
         }
     }
 }

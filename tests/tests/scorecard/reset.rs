@@ -7,14 +7,11 @@ use vpce_tests::{
     Rig,
     address::{BACKEND, ENDPOINT},
     frames::flag::{ACK, RST, SYN},
-    object::{Object, Sides, action},
+    object::{Connection, Object, Random, Sides, action},
     scorecard::report,
 };
 
-use crate::{
-    segment::{Connection, Random},
-    turn,
-};
+use crate::turn;
 
 const FLOWS: u32 = 64;
 const FORGED: u32 = 1 << 20;
@@ -27,7 +24,9 @@ fn row_06_resets_and_syns_with_wrong_numbers_end_no_flow_and_refresh_none() {
     rig.gateway().run(|| {
         let mut runner = object.runner();
         let mut live: Vec<_> = (0..FLOWS).map(|n| Connection::new(&sides, 1, n, ENDPOINT, BACKEND)).collect();
-        live.iter_mut().for_each(|connection| connection.open(&mut runner));
+        for connection in &mut live {
+            connection.open(&mut runner);
+        }
         let before = marks(&object);
         // Ticks of the clock, so that a refresh would show.
         sleep(Duration::from_millis(20));

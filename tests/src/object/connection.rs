@@ -1,20 +1,21 @@
-//! TCP segments and UDP datagrams of one size, written without allocation: the program is to be
-//! the slow part of a run.
+//! Connections of clients that are nobody's but the test's, written without allocation: the program
+//! is to be the slow part of a run.
 
 use std::net::Ipv4Addr;
 
 use vpce_common::checksum::sum;
-use vpce_tests::{
+
+use super::{Runner, Sides, action};
+use crate::{
     frames::{
         Envelope,
         flag::{ACK, FIN, RST, SYN},
     },
-    object::{Runner, Sides, action},
     port,
 };
 
 /// Ethernet, IPv4 and TCP headers.
-pub const LENGTH: usize = 14 + 20 + 20;
+pub const SEGMENT: usize = 14 + 20 + 20;
 /// The client's Ethernet address, different on each tenant's side.
 pub const CLIENT_MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 1, 0xc], [2, 0, 0, 0, 2, 0xc]];
 /// Clients are counted from here.
@@ -25,16 +26,21 @@ const CLIENT_PORTS: u32 = 60_000;
 /// A segment without data.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
+    /// From and to.
     pub ports: (u16, u16),
+    /// [`crate::frames::flag`].
     pub flags: u8,
+    /// Sequence number.
     pub seq: u32,
+    /// Acknowledgement number.
     pub ack: u32,
 }
 
 impl Segment {
     /// The frame that carries it, checksums right.
-    pub fn frame(&self, envelope: &Envelope) -> [u8; LENGTH] {
-        let mut frame = [0; LENGTH];
+    #[must_use]
+    pub fn frame(&self, envelope: &Envelope) -> [u8; SEGMENT] {
+        let mut frame = [0; SEGMENT];
         frame[..6].copy_from_slice(&envelope.to_mac);
         frame[6..12].copy_from_slice(&envelope.from_mac);
         frame[12..24].copy_from_slice(&[8, 0, 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6]);
@@ -60,15 +66,17 @@ fn tcp_sum(frame: &[u8]) -> u16 {
     vpce_common::checksum::fold(u32::from(parts[0]) + u32::from(parts[1]))
 }
 
-/// Whether both checksums of a frame of [`LENGTH`] are right.
+/// Whether both checksums of a frame of [`SEGMENT`] are right.
+#[must_use]
 pub fn sound(frame: &[u8]) -> bool {
-    frame.len() == LENGTH && sum(&frame[14..34]) == 0xffff && tcp_sum(frame) == 0xffff
+    frame.len() == SEGMENT && sum(&frame[14..34]) == 0xffff && tcp_sum(frame) == 0xffff
 }
 
 /// An address and a port as they lie in a frame.
 pub type Place = ([u8; 4], [u8; 2]);
 
 /// Where a frame comes from, and where it goes.
+#[must_use]
 pub fn places(frame: &[u8]) -> (Place, Place) {
     let address = |at: usize| frame[at..at + 4].try_into().expect("four bytes");
     let port = |at: usize| frame[at..at + 2].try_into().expect("two bytes");
@@ -76,11 +84,12 @@ pub fn places(frame: &[u8]) -> (Place, Place) {
 }
 
 /// Random numbers, the same in every run.
+#[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
 impl Random {
     /// The next one (splitmix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -88,15 +97,16 @@ impl Random {
     }
 
     /// One below `end`.
+    #[must_use]
     pub fn below(&mut self, end: usize) -> usize {
-        let wide = u128::from(self.next()) * end as u128;
+        let wide = u128::from(self.number()) * end as u128;
         usize::try_from(wide >> 64).expect("less than end")
     }
 
     /// 32 bits of the next one.
     #[expect(clippy::cast_possible_truncation, reason = "32 bits are wanted")]
     pub fn word(&mut self) -> u32 {
-        self.next() as u32
+        self.number() as u32
     }
 }
 
@@ -116,6 +126,7 @@ pub struct Connection {
 
 impl Connection {
     /// Number `number` of all that a tenant's clients can have to one endpoint, not opened yet.
+    #[must_use]
     pub fn new(sides: &Sides, tenant: usize, number: u32, endpoint: Ipv4Addr, backend: Ipv4Addr) -> Self {
         let client = Ipv4Addr::from(u32::from(FIRST_CLIENT) + number / CLIENT_PORTS);
         let client_port = u16::try_from(number % CLIENT_PORTS).expect("a port") + 1;
@@ -137,7 +148,8 @@ impl Connection {
     }
 
     /// A segment of the client; `ahead` is how far its number is from the right one.
-    pub fn from_client(&self, flags: u8, ahead: u32) -> [u8; LENGTH] {
+    #[must_use]
+    pub fn from_client(&self, flags: u8, ahead: u32) -> [u8; SEGMENT] {
         let ports = (self.client.1, self.endpoint_port);
         let seq = self.client_next.wrapping_add(ahead);
         let ack = if flags & ACK == 0 { 0 } else { self.backend_next };
@@ -145,7 +157,8 @@ impl Connection {
     }
 
     /// A segment of the backend.
-    pub fn from_backend(&self, flags: u8, ahead: u32) -> [u8; LENGTH] {
+    #[must_use]
+    pub fn from_backend(&self, flags: u8, ahead: u32) -> [u8; SEGMENT] {
         let ports = (self.backend.1, u16::from_be_bytes(self.transit.1));
         let seq = self.backend_next.wrapping_add(ahead);
         let ack = if flags & ACK == 0 { 0 } else { self.client_next };
@@ -154,11 +167,13 @@ impl Connection {
     }
 
     /// Interface that the client's frames come in by.
+    #[must_use]
     pub fn client_side(&self) -> u32 {
         self.client.0
     }
 
     /// Interface that the backend's frames come in by.
+    #[must_use]
     pub fn backend_side(&self) -> u32 {
         self.backend.0
     }
