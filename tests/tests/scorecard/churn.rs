@@ -5,6 +5,7 @@ use std::{
     net::Ipv4Addr,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
+    time::Duration,
 };
 
 use vpce_tests::{
@@ -25,9 +26,22 @@ const OTHER_BACKEND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
 const LIVE: usize = 50;
 /// Distance of the endpoint that comes and goes.
 const GUEST: u32 = 1;
+/// Its limit: each that goes keeps its records until its flows are reaped.
+const GUESTS: u32 = 200;
+/// Rounds of the load under every configuration.
+const ROUNDS: u64 = 300;
 
 /// Which configuration holds: even while one does, odd during the change to the next.
+#[derive(Default)]
 struct Epoch(AtomicU64);
+
+/// Between the load and who changes the configuration under it.
+#[derive(Default)]
+struct Shared {
+    epoch: Epoch,
+    rounds: AtomicU64,
+    over: AtomicBool,
+}
 
 /// What the load saw.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,35 +56,39 @@ fn row_04_changes_under_load_lead_no_packet_astray_and_no_two_flows_to_one_port(
     let _turn = turn();
     let mut rig = Rig::same_cidr().build();
     rig.backend(1).ip(&format!("address add {OTHER_BACKEND}/24 dev eth0"));
-    let plan = rig.plan();
-    rig.write_config(&configuration(&plan.toml(), 0));
+    let toml = config::with_max_flows(&rig.plan(), 1 << 17);
+    rig.write_config(&configuration(&toml, 0));
     rig.agent().start();
     let changes: u64 = figure(100, 10_000);
     // Both backends must have answered: refusals are to say something about changes alone.
-    settle(&mut rig, &plan.toml());
+    settle(&mut rig, &toml);
     let (object, sides) = (Object::of(&rig), [Sides::of(&rig, 1), Sides::of(&rig, 2)]);
     let gateway = rig.gateway().clone();
 
-    let (epoch, over) = (Epoch(AtomicU64::new(0)), AtomicBool::new(false));
+    let shared = Shared::default();
     let seen = thread::scope(|scope| {
         let load = scope.spawn(|| {
             gateway.run(|| {
                 on_cpu(1);
-                load(&mut object.runner(), &sides, &epoch, &over)
+                load(&mut object.runner(), &sides, &shared)
             })
         });
         for change in 1..=changes {
+            shared.epoch.0.fetch_add(1, SeqCst);
+            rig.write_config(&configuration(&toml, change));
+            rig.agent().reload();
+            shared.epoch.0.fetch_add(1, SeqCst);
+            let enough = shared.rounds.load(SeqCst) + ROUNDS;
+            let used = || load.is_finished() || shared.rounds.load(SeqCst) >= enough;
+            wait_until("a load under every configuration", Duration::from_secs(10), used);
             if load.is_finished() {
                 break;
             }
-            epoch.0.fetch_add(1, SeqCst);
-            rig.write_config(&configuration(&plan.toml(), change));
-            rig.agent().reload();
-            epoch.0.fetch_add(1, SeqCst);
         }
-        over.store(true, SeqCst);
+        shared.over.store(true, SeqCst);
         load.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
+    assert!(!rig.agent().log().contains("not reloaded"), "a configuration was refused: {}", rig.agent().log());
     assert!(seen.opened > changes && seen.cut > changes / 4, "there was hardly a load: {seen:?}");
     let Seen { packets, opened, cut } = seen;
     let text = format!("{changes} changes under {packets} packets of {opened} flows, of which {cut} were cut");
@@ -83,7 +101,7 @@ fn settle(rig: &mut Rig, toml: &str) {
         rig.write_config(&configuration(toml, change));
         rig.agent().reload();
         let reachable = || rig.endpoint(1).at("backend.mac").is_string();
-        wait_until("a backend that answers", std::time::Duration::from_secs(5), reachable);
+        wait_until("a backend that answers", Duration::from_secs(5), reachable);
     }
 }
 
@@ -101,7 +119,7 @@ fn configuration(toml: &str, n: u64) -> String {
         text = text.replace(own, "name = \"web-1\"\nservice = \"other-1\"");
     }
     if has_guest(n) {
-        text += &config::endpoint("guest", "web-1", config::address(GUEST), 3000);
+        text += &config::endpoint("guest", "web-1", config::address(GUEST), GUESTS);
     }
     text
 }
@@ -135,7 +153,8 @@ struct Live {
 
 /// Opens, uses and closes connections until it is over. Every packet that arrives is checked to
 /// arrive where its connection began to lead.
-fn load(runner: &mut Runner<'_>, sides: &[Sides; 2], epoch: &Epoch, over: &AtomicBool) -> Seen {
+fn load(runner: &mut Runner<'_>, sides: &[Sides; 2], shared: &Shared) -> Seen {
+    let Shared { epoch, rounds, over } = shared;
     let mut seen = Seen::default();
     let mut live: Vec<Live> = Vec::new();
     let mut taken: HashSet<Place> = HashSet::new();
@@ -143,6 +162,7 @@ fn load(runner: &mut Runner<'_>, sides: &[Sides; 2], epoch: &Epoch, over: &Atomi
         if over.load(SeqCst) {
             break;
         }
+        rounds.fetch_add(1, SeqCst);
         let target = [Target::Pointed, Target::Guest, Target::Steady][number as usize % 3];
         if live.len() < 3 * LIVE {
             seen.packets += 1;
