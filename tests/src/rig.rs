@@ -103,6 +103,12 @@ impl Rig {
         &self.fabric.gateway
     }
 
+    /// The switch of the VLANs, where the plan has any.
+    #[must_use]
+    pub fn switch(&self) -> &Namespace {
+        self.fabric.switch.as_ref().expect("a plan with a VLAN")
+    }
+
     /// Client `n`; the first is 1.
     #[must_use]
     pub fn client(&self, n: usize) -> &Namespace {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use vpce_common::layout::Totals;
 use vpce_tests::{
     Rig,
     address::{BACKEND, CLIENT, GATEWAY},
@@ -38,6 +39,26 @@ fn a_test_that_fails_leaves_nothing_behind() {
     let footprint = footprint.expect_err("the panic");
     let footprint: &vpce_tests::Footprint = footprint.downcast_ref().expect("what it carries");
     assert_eq!(footprint.remains(), Vec::<String>::new());
+}
+
+#[test]
+fn packets_that_do_not_add_up_fail_the_test_at_its_end() {
+    // One that came in and never ended; two that the interfaces did not receive.
+    for counters in ["1 0", "2 2"] {
+        let failed = catch_unwind(|| {
+            let mut rig = Rig::pair().start();
+            rig.agent().stop();
+            let totals = rig.agent().bpf_dir().join("maps").join("TOTALS");
+            let bytes = counters.split(' ').map(|count| format!("{count} 0 0 0 0 0 0 0 ")).collect::<String>();
+            let rest = "0 ".repeat(size_of::<Totals>() - 16);
+            let mut forge = rig.gateway().command("bpftool");
+            forge.args(["map", "update", "pinned"]).arg(totals).args("key 0 0 0 0 value".split(' '));
+            output(forge.args((bytes + &rest).split_whitespace()));
+        });
+        let failed = failed.expect_err("a panic");
+        let said = failed.downcast_ref::<String>().expect("a message");
+        assert!(said.contains("an account of every packet"), "{said}");
+    }
 }
 
 #[test]
