@@ -55,6 +55,7 @@ pub use process::{Finished, Process, finish, output};
 pub use rig::{Footprint, Rig};
 pub use servers::{Iperf, Names, Redis, Transfer, Web, sha256};
 pub use view::View;
+pub use vlan::Tags;
 pub use wait::{wait_for, wait_until};
 pub use wire::Wire;
 

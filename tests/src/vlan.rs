@@ -17,6 +17,7 @@ pub struct Tags {
 
 impl Tags {
     /// Puts an interface of a machine into a VLAN.
+    #[must_use]
     pub fn put(machine: &Namespace, interface: &str, vlan: u16) -> Self {
         // The tag shall be in the frame: beside it, nothing that looks at bytes would see it.
         output(machine.command("ethtool").args(["-K", interface, "txvlan", "off"]));
