@@ -266,9 +266,11 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        let balance = match thread::panicking() {
-            true => Ok(self.report()),
-            false => catch_unwind(AssertUnwindSafe(|| self.balance())).inspect_err(|_| self.report()),
+        let balance = if thread::panicking() {
+            self.report();
+            Ok(())
+        } else {
+            catch_unwind(AssertUnwindSafe(|| self.balance())).inspect_err(|_| self.report())
         };
         self.agent.clear();
         if let Err(panic) = balance {
