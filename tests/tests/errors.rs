@@ -1,12 +1,13 @@
 //! The gateway's own ICMP errors: it is a hop, and it tells what is too big.
 
-use std::{net::UdpSocket, time::Duration};
+use std::{io::ErrorKind, net::UdpSocket, time::Duration};
 
 use vpce_tests::{
     Place, Rig, Transfer,
     address::{CLIENT, ENDPOINT, GATEWAY, endpoint},
     frames::Packet,
     output, port,
+    tcp::{Knock, knock},
 };
 
 const SMALL: u16 = 1280;
@@ -58,6 +59,23 @@ fn a_datagram_that_is_too_big_for_the_other_side_is_answered_from_the_dialled_ad
     // And the client's kernel takes it.
     let route = rig.client(1).ip(&format!("route get {ENDPOINT}"));
     assert!(route.contains(&format!("mtu {SMALL}")), "{route}");
+}
+
+#[test]
+fn a_refused_client_is_told_as_the_gateway_shall_tell() {
+    for (refuse, told) in [("reset", true), ("icmp", true), ("drop", false)] {
+        let rig = Rig::pair().gateway(&format!("refuse = \"{refuse}\"")).start();
+        let _web = rig.web(1);
+        let (datagram, segment) = rig.client(1).run(|| {
+            let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+            socket.connect(endpoint(NOBODY)).expect("a destination");
+            socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a limit");
+            socket.send(b"?").expect("a datagram sent");
+            (socket.recv(&mut [0; 1]).map_err(|error| error.kind()), knock(endpoint(port::UNPUBLISHED)))
+        });
+        assert_eq!(datagram == Err(ErrorKind::ConnectionRefused), told, "{refuse}: {datagram:?}");
+        assert_eq!(segment, if told { Knock::Refused } else { Knock::Silent }, "{refuse}");
+    }
 }
 
 #[test]
