@@ -4,7 +4,7 @@ use std::{
     net::SocketAddrV4,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -16,8 +16,14 @@ use crate::{Namespace, tcp::Talk};
 /// another, round after round.
 #[derive(Debug)]
 pub struct Crowd {
-    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<Talked>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    rounds: AtomicUsize,
 }
 
 /// How it went.
@@ -37,16 +43,22 @@ impl Crowd {
     pub fn gather(client: &Namespace, to: SocketAddrV4, size: usize) -> Self {
         let dial = |_| Talk::open(to).expect("a connection");
         let talks: Vec<Talk> = client.run(|| (0..size).map(dial).collect());
-        let stop = Arc::new(AtomicBool::new(false));
-        let theirs = Arc::clone(&stop);
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
         let thread = thread::spawn(move || talk(talks, &theirs));
-        Self { stop, thread: Some(thread) }
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// How often each connection has had its turn until now.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.shared.rounds.load(Ordering::Relaxed)
     }
 
     /// Ends the talking, after one round more.
     #[must_use]
     pub fn end(mut self) -> Talked {
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("a crowd that talks");
         thread.join().expect("a crowd that does not panic")
     }
@@ -55,17 +67,17 @@ impl Crowd {
 impl Drop for Crowd {
     fn drop(&mut self) {
         // Where a test fails, the crowd ends by itself: nobody waits for it.
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::Relaxed);
     }
 }
 
-fn talk(talks: Vec<Talk>, stop: &AtomicBool) -> Talked {
+fn talk(talks: Vec<Talk>, shared: &Shared) -> Talked {
     let mut talks: Vec<_> = talks.into_iter().map(Some).collect();
     let mut talked = Talked::default();
     let mut last = false;
     while !last {
         // What comes after the last event counts too.
-        last = stop.load(Ordering::Relaxed);
+        last = shared.stop.load(Ordering::Relaxed);
         let round = Instant::now();
         for place in &mut talks {
             let Some(talk) = place else { continue };
@@ -77,6 +89,7 @@ fn talk(talks: Vec<Talk>, stop: &AtomicBool) -> Talked {
             talked.slowest = talked.slowest.max(start.elapsed());
         }
         talked.rounds += 1;
+        shared.rounds.store(talked.rounds, Ordering::Relaxed);
         // Half of a CPU is left to what is under test.
         thread::sleep(round.elapsed());
     }

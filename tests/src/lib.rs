@@ -22,10 +22,10 @@
 
 mod account;
 mod agent;
+mod bulk;
 mod crowd;
 mod echo;
 mod fabric;
-mod figure;
 pub mod frames;
 mod interrupt;
 mod link;
@@ -36,6 +36,7 @@ mod plan;
 mod process;
 mod report;
 mod rig;
+pub mod scorecard;
 mod servers;
 pub mod tcp;
 mod view;
@@ -44,16 +45,16 @@ mod wait;
 mod wire;
 
 pub use agent::{Agent, binary};
+pub use bulk::Bulk;
 pub use crowd::{Crowd, Talked};
 pub use echo::Echo;
-pub use figure::{figure, times};
 pub use link::Link;
 pub use namespace::{Namespace, Page};
 pub use place::Place;
 pub use plan::Plan;
 pub use process::{Finished, Process, finish, output};
 pub use rig::{Footprint, Rig};
-pub use servers::{Iperf, Names, Redis, Transfer, Web, sha256};
+pub use servers::{Iperf, Names, Redis, Web, sha256};
 pub use view::View;
 pub use vlan::Tags;
 pub use wait::{wait_for, wait_until};

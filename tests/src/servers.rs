@@ -8,9 +8,7 @@ use std::{
 };
 
 use crate::{
-    Namespace, View,
-    address::ENDPOINT,
-    port,
+    Namespace, port,
     process::{Process, output},
     tcp,
     wait::wait_for,
@@ -119,32 +117,6 @@ impl Iperf {
             if process.log().contains("Server listening") { Ok(()) } else { Err("not yet") }
         });
         Self { _process: process }
-    }
-}
-
-/// How an iperf3 client fared.
-#[derive(Debug)]
-pub struct Transfer {
-    /// What it told at the end.
-    pub end: View,
-    /// The longest time in which nothing moved.
-    pub stall: Duration,
-}
-
-impl Transfer {
-    /// Runs a client in a namespace, to the server behind an endpoint.
-    #[must_use]
-    pub fn run(client: &Namespace, arguments: &[&str]) -> Self {
-        const TICK: Duration = Duration::from_millis(100);
-        let mut iperf3 = client.command("iperf3");
-        iperf3.args(["--client", &ENDPOINT.to_string(), "--json", "--interval", "0.1"]).args(arguments);
-        let told = View::parse(&output(&mut iperf3)).unwrap_or_else(|error| panic!("iperf3: {error}"));
-        let ticks = told.at("intervals").as_array().expect("intervals");
-        let still = |tick: &serde_json::Value| tick["sum"]["bytes"] == 0;
-        // Longest run of intervals without a byte.
-        let longest = ticks.split(|tick| !still(tick)).map(<[_]>::len).max().unwrap_or(0);
-        let longest = u32::try_from(longest).expect("a small number");
-        Self { end: told.part("end"), stall: TICK * longest }
     }
 }
 

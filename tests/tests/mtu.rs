@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vpce_tests::{Place, Plan, Rig, Transfer, figure, port};
+use vpce_tests::{Bulk, Place, Plan, Rig, scorecard::report};
 
 /// What any link that carries IPv6 carries, and what tunnels leave.
 const SMALL: u16 = 1280;
@@ -13,20 +13,14 @@ const RTO: Duration = Duration::from_secs(2);
 
 /// 100 MB each way; gives the longest stall.
 fn transfers(plan: Plan, place: &str) -> Duration {
-    let rig = plan.publish("tcp", port::IPERF, port::IPERF).start();
-    let _iperf = rig.iperf(1);
-    let ways = [vec!["--bytes", "100M"], vec!["--bytes", "100M", "--reverse"]];
-    let stalls = ways.map(|way| {
-        let Transfer { end, stall } = Transfer::run(rig.client(1), &way);
-        assert!(end.number("sum_received.bytes") >= 99_000_000, "{place}, {way:?}: {end}");
-        assert!(stall < RTO, "{place}, {way:?}: nothing moved for {stall:?}: {end}");
-        stall
-    });
-    stalls.into_iter().max().expect("two ways")
+    let rig = plan.start();
+    let stall = Bulk::connect(&rig, 1).both_ways(100_000_000);
+    assert!(stall < RTO, "{place}: nothing moved for {stall:?}");
+    stall
 }
 
 #[test]
-fn a_bottleneck_on_either_side_stalls_no_transfer_for_longer_than_a_rto() {
+fn row_08_a_bottleneck_on_either_side_stalls_no_transfer_for_longer_than_a_rto() {
     let plan = Rig::pair;
     let at = Place::interface;
     let stalls = [
@@ -36,10 +30,7 @@ fn a_bottleneck_on_either_side_stalls_no_transfer_for_longer_than_a_rto() {
         transfers(plan().backend(1, at().bottleneck(SMALL)), "behind the backend's router"),
     ];
     let longest = stalls.iter().max().expect("four places");
-    figure(
-        8,
-        &format!("4 bottlenecks of {SMALL} bytes, 100 MB each way, longest stall {:.1} s", longest.as_secs_f32()),
-    );
+    report(8, format!("4 bottlenecks of {SMALL} bytes, 100 MB each way, longest stall {:.2} s", longest.as_secs_f32()));
 }
 
 #[test]

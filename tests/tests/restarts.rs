@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vpce_tests::{Crowd, Rig, View, address::endpoint, figure, output, port, times};
+use vpce_tests::{
+    Crowd, Rig, View,
+    address::endpoint,
+    output, port,
+    scorecard::{figure, report},
+};
 
 const LIVE: u32 = 1000;
 
@@ -36,8 +41,8 @@ fn readiness(mut starts: Vec<Duration>) -> String {
 }
 
 #[test]
-fn killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing_acknowledged() {
-    let kills = times(20, 1000);
+fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing_acknowledged() {
+    let kills = figure(20, 1000);
     let mut rig = rig();
     let _echo = rig.echo(1);
     let crowd = Crowd::gather(rig.client(1), endpoint(port::ECHO), LIVE as usize);
@@ -60,7 +65,7 @@ fn killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing_acknow
     let talked = crowd.end();
     assert_eq!(talked.interrupted, 0, "{talked:?}");
     assert!(talked.rounds > 1, "{talked:?}");
-    figure(9, &format!("{kills} kills, {LIVE} flows, 0 interrupted, {}", readiness(starts)));
+    report(9, format!("{kills} kills, {LIVE} flows, 0 interrupted, {}", readiness(starts)));
 }
 
 /// What the agent's store says.
@@ -69,7 +74,7 @@ fn leases(rig: &Rig) -> String {
 }
 
 #[test]
-fn a_program_replaced_100_times_interrupts_none_of_1000_live_connections_and_counts_on() {
+fn row_10_a_program_replaced_100_times_interrupts_none_of_1000_live_connections_and_counts_on() {
     const TIMES: u32 = 100;
     let mut rig = rig();
     let _echo = rig.echo(1);
@@ -92,7 +97,7 @@ fn a_program_replaced_100_times_interrupts_none_of_1000_live_connections_and_cou
     assert!(talked.rounds > 1, "{talked:?}");
     let slowest = talked.slowest.as_secs_f32();
     let ready = readiness(starts);
-    figure(10, &format!("{TIMES} replacements, {LIVE} flows, 0 interrupted, slowest answer {slowest:.2} s, {ready}"));
+    report(10, format!("{TIMES} replacements, {LIVE} flows, 0 interrupted, slowest answer {slowest:.2} s, {ready}"));
 }
 
 /// None of the counters is behind what it was, and some have moved.
