@@ -122,17 +122,22 @@ impl Counter {
     /// Adds, wrapping.
     #[inline(always)]
     pub fn add(&self, value: u64) {
-        let at = self.0.get();
+        self.set(self.get().wrapping_add(value));
+    }
+
+    /// Writes the value.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
         // SAFETY: the cell is valid, and lies in memory of this CPU alone (a per-CPU map, or a
         // host model of one thread: there the type is not `Sync`).
-        unsafe { at.write(at.read().wrapping_add(value)) }
+        unsafe { self.0.get().write(value) }
     }
 
     /// The value now.
     #[must_use]
     #[inline(always)]
     pub fn get(&self) -> u64 {
-        // SAFETY: as in `add`.
+        // SAFETY: as in `set`.
         unsafe { self.0.get().read() }
     }
 }

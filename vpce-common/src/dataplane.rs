@@ -5,7 +5,8 @@
 use crate::{
     atomic::Atomic32,
     layout::{
-        Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings, Stats, Transit,
+        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
+        Local, Mapping, Pace, Settings, Stats, Transit,
     },
     wire::Header,
 };
@@ -13,18 +14,21 @@ use crate::{
 /// One frame, read from front to back.
 ///
 /// Each byte is handed out at most once, so several headers can be held and changed together.
-pub trait Frame<'f> {
+pub trait Frame<'f>: Sized {
     /// The next header, or nothing where the frame ends before.
     fn take<T: Header>(&mut self) -> Option<&'f mut T>;
 
-    /// Leaves out the next `count` bytes, at most 60.
+    /// Leaves out the next `count` bytes, at most 127.
     fn skip(&mut self, count: usize);
 
     /// Bytes of the whole frame, Ethernet header included.
     fn length(&self) -> usize;
 
-    /// Cuts the frame to `length` bytes; answers whether it could. Headers taken before are gone.
-    fn cut(self, length: usize) -> bool;
+    /// The same frame, read from its front again, after that was moved by `head` bytes (below zero:
+    /// towards new ones, whose content is anything) and the whole made `length` bytes long.
+    ///
+    /// All headers taken before are gone, also where it answers nothing: then there was no room.
+    fn reframe(&self, head: i32, length: usize) -> Option<Self>;
 }
 
 /// Clock and maps. An absent entry is `None`; arrays answer every number below their size.
@@ -39,6 +43,8 @@ pub trait Dataplane {
     fn link(&self, number: u32) -> Option<&Link>;
     /// `ADDRESSES`: the number of the endpoint.
     fn address(&self, local: &Local) -> Option<u32>;
+    /// `PREFIXES`: the number of the gateway endpoint with the longest one that holds the address.
+    fn prefix(&self, local: &Local) -> Option<u32>;
     /// `MAPPINGS`
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping>;
     /// `ENDPOINTS`
@@ -55,6 +61,16 @@ pub trait Dataplane {
     fn flow(&self, slot: u32) -> Option<&Flow>;
     /// `STATS` of this CPU
     fn stats(&self, endpoint: u32) -> Option<&Stats>;
+    /// `PACE` of this CPU
+    fn pace(&self) -> Option<&Pace>;
+    /// `FRAGMENTS`
+    fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment>;
+    /// Notes a first fragment; the oldest one may be forgotten for it.
+    fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment);
+    /// `HEARD`: told where there is room.
+    fn heard(&self, heard: &Heard);
+    /// `ENDED`: told where there is room.
+    fn ended(&self, ended: &Ended);
     /// `FLOW_KEYS`: the number of the record.
     fn find(&self, key: &FlowKey) -> Option<u32>;
     /// Enters a key that must not be there; answers whether it did.

@@ -3,7 +3,7 @@
 //! For tests and models; the very source of the packet path runs on it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, UnsafeCell},
     collections::HashMap,
 };
 
@@ -11,12 +11,12 @@ use crate::{
     atomic::Atomic32,
     dataplane::{Dataplane, Frame},
     layout::{
-        Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings, Stats, Totals,
-        Transit,
+        ADDRESS_SLOTS, Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
+        Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
-    path::{Verdict, path},
+    path::{Verdict, leave, path},
     reap,
-    wire::Header,
+    wire::{Be32, Header},
 };
 
 /// All maps. Fields are the maps of the same name; fill those that the agent fills, then
@@ -29,6 +29,8 @@ pub struct HostPlane {
     pub ingress: HashMap<Ingress, u32>,
     pub links: Vec<Link>,
     pub addresses: HashMap<Local, u32>,
+    /// By length in bits of the network alone.
+    pub prefixes: HashMap<(u32, Prefix), u32>,
     pub mappings: HashMap<Dialled, Mapping>,
     pub endpoints: Vec<Endpoint>,
     pub backends: Vec<Backend>,
@@ -39,6 +41,10 @@ pub struct HostPlane {
     pub flow_keys: RefCell<HashMap<FlowKey, u32>>,
     pub stats: Vec<Stats>,
     pub totals: Totals,
+    pub pace: Pace,
+    pub fragments: RefCell<HashMap<Datagram, FirstFragment>>,
+    pub heard: RefCell<Vec<Heard>>,
+    pub ended: RefCell<Vec<Ended>>,
 }
 
 impl HostPlane {
@@ -60,10 +66,13 @@ impl HostPlane {
         admission.tail.store(endpoint.slots);
         let settings = self.settings.expect("settings come first");
         let place = (endpoint.transit.get() & !settings.transit_mask.get()) as usize;
-        while self.transit.len() <= place {
-            self.transit.push(Transit { endpoint: 0, first_slot: 0, slots: 0 });
+        let share = endpoint.slots.min(ADDRESS_SLOTS);
+        for (place, first_slot) in (place..).zip((endpoint.first_slot..end).step_by(share as usize)) {
+            while self.transit.len() <= place {
+                self.transit.push(Transit { endpoint: 0, first_slot: 0, slots: 0 });
+            }
+            self.transit[place] = Transit { endpoint: number, first_slot, slots: share };
         }
-        self.transit[place] = Transit { endpoint: number, first_slot: endpoint.first_slot, slots: endpoint.slots };
         self.endpoints.push(endpoint);
         self.admissions.push(admission);
         self.stats.push(Stats::default());
@@ -71,53 +80,75 @@ impl HostPlane {
 
     /// Takes a frame through the path; it is rewritten in place.
     pub fn run(&self, frame: &mut Vec<u8>, ifindex: u32) -> Verdict {
-        let length = Cell::new(frame.len());
-        let view = HostFrame { rest: frame.as_mut_slice(), length: &length };
-        let verdict = path(self, view, ifindex);
-        self.totals.record(verdict);
-        frame.truncate(length.get());
-        verdict
+        let mut bytes = vec![0; HEADROOM];
+        bytes.append(frame);
+        let buffer = Buffer {
+            start: Cell::new(HEADROOM),
+            end: Cell::new(bytes.len()),
+            bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
+        };
+        let whole = HostFrame { buffer: &buffer, at: HEADROOM };
+        let outcome = leave(self, &whole, &path(self, whole.clone(), ifindex));
+        self.totals.record(&outcome);
+        let (start, end) = (buffer.start.get(), buffer.end.get());
+        frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);
+        outcome.verdict()
     }
 
     /// One pass of the reaper over all records.
-    ///
-    /// # Panics
-    /// Without `settings`.
     pub fn reap(&self) {
-        let settings = self.settings.expect("settings come first");
         for (slot, _) in (0..).zip(&self.flows) {
-            let _ = reap::reap(self, &settings, slot, self.jiffies.get());
+            let _ = reap::reap(self, slot, self.jiffies.get());
         }
     }
 }
 
-/// What of a frame was not taken yet.
-struct HostFrame<'f, 'l> {
-    rest: &'f mut [u8],
-    length: &'l Cell<usize>,
+/// Bytes that a frame can grow by at its front: XDP_PACKET_HEADROOM of `linux/bpf.h`.
+const HEADROOM: usize = 256;
+
+/// A frame and the room in front of it.
+struct Buffer {
+    bytes: Box<[UnsafeCell<u8>]>,
+    start: Cell<usize>,
+    end: Cell<usize>,
 }
 
-impl<'f> Frame<'f> for HostFrame<'f, '_> {
+/// A place in a frame.
+#[derive(Clone)]
+struct HostFrame<'f> {
+    buffer: &'f Buffer,
+    at: usize,
+}
+
+impl<'f> Frame<'f> for HostFrame<'f> {
     fn take<T: Header>(&mut self) -> Option<&'f mut T> {
-        let (header, rest) = std::mem::take(&mut self.rest).split_at_mut_checked(size_of::<T>())?;
-        self.rest = rest;
-        // SAFETY: as many bytes as a `T`, of alignment 1, and any bytes are a `T`.
-        Some(unsafe { &mut *header.as_mut_ptr().cast::<T>() })
+        let at = self.at;
+        if at + size_of::<T>() > self.buffer.end.get() {
+            return None;
+        }
+        self.at += size_of::<T>();
+        // SAFETY: in bounds, of alignment 1, any bytes are a `T`, and `at` moved on: what is read
+        // again from the front is so only after `reframe`, whose callers use no older header.
+        Some(unsafe { &mut *UnsafeCell::raw_get(self.buffer.bytes.as_ptr().add(at)).cast::<T>() })
     }
 
     fn skip(&mut self, count: usize) {
-        let rest = std::mem::take(&mut self.rest);
-        let count = count.min(rest.len());
-        self.rest = &mut rest[count..];
+        self.at += count;
     }
 
     fn length(&self) -> usize {
-        self.length.get()
+        self.buffer.end.get() - self.buffer.start.get()
     }
 
-    fn cut(self, length: usize) -> bool {
-        self.length.set(length.min(self.length.get()));
-        length <= self.length.get()
+    fn reframe(&self, head: i32, length: usize) -> Option<Self> {
+        let start = self.buffer.start.get().checked_add_signed(head as isize)?;
+        let end = start + length;
+        if end > self.buffer.bytes.len() {
+            return None;
+        }
+        self.buffer.start.set(start);
+        self.buffer.end.set(end);
+        Some(Self { buffer: self.buffer, at: start })
     }
 }
 
@@ -140,6 +171,12 @@ impl Dataplane for HostPlane {
     }
     fn address(&self, local: &Local) -> Option<u32> {
         self.addresses.get(local).copied()
+    }
+    fn prefix(&self, local: &Local) -> Option<u32> {
+        let network = |bits: u32| Be32::new(local.address.get() & u32::MAX.checked_shl(32 - bits).unwrap_or(0));
+        (0..=32)
+            .rev()
+            .find_map(|bits| self.prefixes.get(&(bits, Prefix { vpc: local.vpc, network: network(bits) })).copied())
     }
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
         self.mappings.get(dialled).copied()
@@ -164,6 +201,21 @@ impl Dataplane for HostPlane {
     }
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         at(&self.stats, endpoint)
+    }
+    fn pace(&self) -> Option<&Pace> {
+        Some(&self.pace)
+    }
+    fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment> {
+        self.fragments.borrow().get(datagram).copied()
+    }
+    fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment) {
+        self.fragments.borrow_mut().insert(*datagram, *first);
+    }
+    fn heard(&self, heard: &Heard) {
+        self.heard.borrow_mut().push(*heard);
+    }
+    fn ended(&self, ended: &Ended) {
+        self.ended.borrow_mut().push(*ended);
     }
     fn find(&self, key: &FlowKey) -> Option<u32> {
         self.flow_keys.borrow().get(key).copied()

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0002;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0003;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -19,8 +19,10 @@ pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
 pub const FIRST_PORT: u32 = 1024;
 /// Transit ports of one transit address.
 pub const PORTS: u32 = 65536 - FIRST_PORT;
-/// Flow records of one endpoint at most: one block of one transit address.
-pub const MAX_SLOTS: u32 = 1 << 15;
+/// Flow records of one transit address at most, so that each has several ports to walk through.
+pub const ADDRESS_SLOTS: u32 = 1 << 14;
+/// Flow records of one endpoint at most; it takes a transit address for each [`ADDRESS_SLOTS`].
+pub const MAX_SLOTS: u32 = 1 << 20;
 
 /// What holds for the whole gateway: the one entry of `SETTINGS`.
 #[repr(C)]
@@ -28,23 +30,26 @@ pub const MAX_SLOTS: u32 = 1 << 15;
 pub struct Settings {
     /// [`LAYOUT`] of the agent that filled the maps; 0 until it did.
     pub layout: u64,
-    /// Idle time of a flow that was not answered yet, in jiffies.
-    pub opening: u32,
-    /// Idle time of an established flow, in jiffies.
-    pub established: u32,
-    /// Idle time of a flow that is closing or closed, in jiffies.
-    pub closing: u32,
-    /// Idle time of a UDP flow, in jiffies.
-    pub udp: u32,
-    /// 1: refuse with a RST; 0: say nothing.
-    pub reset: u32,
     /// The transit range.
     pub transit: Be32,
     /// Its mask.
     pub transit_mask: Be32,
+    /// What a client is told whose flow can't be opened: [`DROP`], [`RESET`] or [`ICMP`].
+    pub refuse: u32,
+    /// ICMP errors of the gateway's own, per jiffy and CPU at most.
+    pub errors: u32,
+    /// How long after the first fragment of a datagram others are taken, in jiffies.
+    pub fragments: u32,
     /// Always 0.
     pub reserved: u32,
 }
+
+/// A refused client is told nothing.
+pub const DROP: u32 = 0;
+/// A refused client is told what a host would say: RST, or ICMP port unreachable for UDP.
+pub const RESET: u32 = 1;
+/// A refused client is told by ICMP.
+pub const ICMP: u32 = 2;
 
 /// Key of `INGRESS`: where a frame came in. The value is the number of a link.
 #[repr(C)]
@@ -52,8 +57,46 @@ pub struct Settings {
 pub struct Ingress {
     /// Index of the interface, in the network namespace that the program runs in.
     pub ifindex: u32,
-    /// VLAN id; 0: no tag.
-    pub vlan: u32,
+    /// Which network of several on the interface.
+    pub segment: Segment,
+}
+
+/// A network on an interface: the only one, a VLAN, or a VXLAN.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment(u32);
+
+impl Segment {
+    /// Frames without a tag.
+    pub const UNTAGGED: Self = Self(0);
+
+    /// Frames with a VLAN tag (IEEE 802.1Q), 1 to 4094. That of priority tags, 0, is no tag.
+    #[must_use]
+    #[inline(always)]
+    pub const fn vlan(id: u16) -> Self {
+        Self((id & 0xfff) as u32)
+    }
+
+    /// Frames in VXLAN packets (RFC 7348) with this 24-bit network identifier.
+    #[must_use]
+    #[inline(always)]
+    pub const fn vxlan(vni: u32) -> Self {
+        Self(1 << 24 | vni & 0xff_ffff)
+    }
+
+    /// Whether it is a VXLAN.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_vxlan(self) -> bool {
+        self.0 >> 24 != 0
+    }
+
+    /// The VLAN id or VXLAN network identifier; 0: none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn id(self) -> u32 {
+        self.0 & 0xff_ffff
+    }
 }
 
 /// Value of `LINKS`, by number: one attachment of a VPC.
@@ -68,6 +111,24 @@ pub struct Link {
     pub mac: Mac,
     /// Number of the VPC.
     pub vpc: u16,
+    /// Which network on the interface.
+    pub segment: Segment,
+    /// Of a VXLAN: the gateway's own VTEP address.
+    pub local: Be32,
+    /// Bytes of the largest IP packet that can leave by it.
+    pub mtu: u32,
+}
+
+/// Who a frame on a link goes to.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Station {
+    /// Its MAC.
+    pub mac: Mac,
+    /// Of a VXLAN: MAC of the next hop to its VTEP.
+    pub hop: Mac,
+    /// Of a VXLAN: its VTEP.
+    pub vtep: Be32,
 }
 
 /// Key of `ADDRESSES`: an endpoint's address. The value is the number of the endpoint.
@@ -80,26 +141,33 @@ pub struct Local {
     pub address: Be32,
 }
 
+/// Key of `PREFIXES`, behind its length in bits: a network that a gateway endpoint leads to. The value
+/// is the number of the endpoint.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix {
+    /// Number of the VPC; all its 32 bits count.
+    pub vpc: u32,
+    /// The network.
+    pub network: Be32,
+}
+
 /// Key of `MAPPINGS`: what a client dials.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dialled {
-    /// The endpoint's address.
-    pub endpoint: Be32,
-    /// Number of the VPC.
-    pub vpc: u16,
+    /// Number of the endpoint.
+    pub endpoint: u32,
     /// The endpoint port.
     pub endpoint_port: Be16,
     /// IP protocol number.
-    pub protocol: u32,
+    pub protocol: u16,
 }
 
 /// Value of `MAPPINGS`: where it leads.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
-    /// Number of the endpoint.
-    pub endpoint: u32,
     /// The backend's port.
     pub server_port: Be16,
     /// Always 0.
@@ -108,7 +176,8 @@ pub struct Mapping {
 
 /// Value of `ENDPOINTS`, by number.
 ///
-/// While flows may exist, only `limit` and `accepted` change under one `generation`.
+/// While flows may exist, only `limit`, `accepted`, `all_ports` and the timers change under one
+/// `generation`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
@@ -122,27 +191,35 @@ pub struct Endpoint {
     pub first_slot: u32,
     /// Flow records of its block: a power of two, at most [`MAX_SLOTS`]; 0: no such endpoint.
     pub slots: u32,
-    /// What its backend sees as the client.
+    /// What its backend sees as the client: the first of `slots` / [`ADDRESS_SLOTS`] addresses.
     pub transit: Be32,
     /// 1: carries traffic.
-    pub accepted: u32,
+    pub accepted: u16,
+    /// 1: every port is published, as itself (gateway endpoints).
+    pub all_ports: u16,
+    /// Idle time of a TCP flow whose handshake is not complete, in jiffies.
+    pub opening: u32,
+    /// Idle time of an established one, in jiffies.
+    pub established: u32,
+    /// Idle time of one that is closing or closed, in jiffies.
+    pub closing: u32,
+    /// Idle time of a UDP flow, in jiffies.
+    pub udp: u32,
 }
 
 /// Value of `BACKENDS`, by number. Address and VPC of a number never change.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backend {
-    /// The backend's address in its VPC.
+    /// The backend's address in its VPC; 0: whatever the client dialled (gateway endpoints).
     pub address: Be32,
-    /// Index of the interface that it is behind.
-    pub ifindex: u32,
-    /// MAC of the backend, or of the next hop towards it.
-    pub mac: Mac,
-    /// The gateway's MAC on that interface.
-    pub gateway_mac: Mac,
+    /// Number of the link that it is behind.
+    pub link: u32,
+    /// The backend there, or the next hop towards it.
+    pub station: Station,
     /// Number of the VPC.
     pub vpc: u16,
-    /// 1: `ifindex` and the MACs are known.
+    /// 1: `link` and `station` are known.
     pub reachable: u16,
 }
 
@@ -174,6 +251,8 @@ pub struct Admission {
     pub head: Atomic32,
     /// Ring position after the last one.
     pub tail: Atomic32,
+    /// Open TCP connections whose handshake is not complete.
+    pub half_open: Atomic32,
 }
 
 /// Key of `FLOW_KEYS`: a connection as its client sees it. The value is the number of its record.
@@ -212,8 +291,8 @@ pub struct Flow {
     pub backend_ack: Atomic32,
     /// Number of the link that the client came in by last.
     pub client_link: Atomic32,
-    /// Who it came from there, the client or its router: [`Mac::words`].
-    client_mac: [Atomic32; 2],
+    /// Who it came from there, the client or its router: the words of a [`Station`].
+    client: [Atomic32; 4],
     /// Written by the one CPU that opens the flow, before others can find it.
     pub ends: core::cell::UnsafeCell<Ends>,
 }
@@ -226,6 +305,8 @@ pub struct Ends {
     pub key: FlowKey,
     /// Source address that the backend sees.
     pub transit: Be32,
+    /// The backend's address.
+    pub server: Be32,
     /// Number of the backend.
     pub backend: u32,
     /// Source port that the backend sees.
@@ -282,6 +363,74 @@ pub struct Totals {
     pub dropped: [Counter; REASONS],
 }
 
+/// Key of `FRAGMENTS`: the datagram that a fragment is of (RFC 791 §3.2).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Datagram {
+    /// Who sent it.
+    pub sender: Be32,
+    /// Whom to.
+    pub receiver: Be32,
+    /// Number of the VPC that it came from.
+    pub vpc: u16,
+    /// Its identification.
+    pub id: Be16,
+    /// IP protocol number.
+    pub protocol: u32,
+}
+
+/// Value of `FRAGMENTS`: the flow that the first fragment was of.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstFragment {
+    /// Number of the flow's record.
+    pub slot: u32,
+    /// State of the record then: which of its flows it was.
+    pub state: u32,
+    /// Jiffies when it came.
+    pub at: u32,
+}
+
+/// A message of the reaper to the agent, in `ENDED`: an established connection that its ends believe
+/// in still.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Both translations.
+    pub ends: Ends,
+    /// Number of the link that the client is on.
+    pub client_link: u32,
+    /// Who packets to the client go to there.
+    pub client: Station,
+    /// The next sequence number that the client expects.
+    pub client_next: u32,
+    /// The next sequence number that the backend expects.
+    pub backend_next: u32,
+}
+
+/// A message of the path to the agent, in `HEARD`: somebody in a VPC said by ARP where they are, to the
+/// gateway or to all.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Number of the link.
+    pub link: u32,
+    /// Who.
+    pub address: Be32,
+    /// Where.
+    pub station: Station,
+}
+
+/// What one CPU has told by ICMP: the one value of `PACE` (per CPU).
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// The jiffy that `told` is of.
+    pub jiffy: Counter,
+    /// Errors told in it.
+    pub told: Counter,
+}
+
 /// An order of the agent to the reaper's program: the first bytes of a made frame.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,10 +457,11 @@ impl Flow {
 
     /// Notes where the client is now.
     #[inline(always)]
-    pub fn meet(&self, link: u32, mac: Mac) {
-        let words = mac.words();
-        for (now, then) in [(&self.client_link, link), (&self.client_mac[0], words[0]), (&self.client_mac[1], words[1])]
-        {
+    pub fn meet(&self, link: u32, station: Station) {
+        if self.client_link.load() != link {
+            self.client_link.store(link);
+        }
+        for (now, then) in self.client.iter().zip(station.words()) {
             // Seldom news: a line that is only read stays in the caches of all CPUs.
             if now.load() != then {
                 now.store(then);
@@ -322,8 +472,9 @@ impl Flow {
     /// Who packets to the client go to, on its link.
     #[must_use]
     #[inline(always)]
-    pub fn client_mac(&self) -> Mac {
-        Mac::from_words([self.client_mac[0].load(), self.client_mac[1].load()])
+    pub fn client(&self) -> Station {
+        let [a, b, c, d] = &self.client;
+        Station::from_words([a.load(), b.load(), c.load(), d.load()])
     }
 
     /// Writes the constant part.
@@ -334,6 +485,24 @@ impl Flow {
     pub unsafe fn set_ends(&self, ends: Ends) {
         // SAFETY: the caller's promise.
         unsafe { *self.ends.get() = ends }
+    }
+}
+
+impl Station {
+    /// As four words.
+    #[must_use]
+    #[inline(always)]
+    pub const fn words(self) -> [u32; 4] {
+        // SAFETY: 16 bytes without padding.
+        unsafe { core::mem::transmute(self) }
+    }
+
+    /// From four words as of [`Station::words`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words(words: [u32; 4]) -> Self {
+        // SAFETY: 16 bytes, and any bytes are a `Station`.
+        unsafe { core::mem::transmute(words) }
     }
 }
 
@@ -362,19 +531,25 @@ impl Endpoint {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 40);
+    assert!(size_of::<Settings>() == 32);
     assert!(size_of::<Ingress>() == 8);
-    assert!(size_of::<Link>() == 16);
+    assert!(size_of::<Link>() == 28);
+    assert!(size_of::<Station>() == 16);
+    assert!(size_of::<Prefix>() == 8);
     assert!(size_of::<Local>() == 8);
-    assert!(size_of::<Dialled>() == 12);
-    assert!(size_of::<Mapping>() == 8);
-    assert!(size_of::<Endpoint>() == 28);
-    assert!(size_of::<Backend>() == 24);
+    assert!(size_of::<Dialled>() == 8);
+    assert!(size_of::<Mapping>() == 4);
+    assert!(size_of::<Endpoint>() == 44);
+    assert!(size_of::<Backend>() == 28);
     assert!(size_of::<Transit>() == 12);
     assert!(size_of::<Admission>() == 64);
     assert!(size_of::<FlowKey>() == 16);
-    assert!(size_of::<Ends>() == 44);
-    assert!(size_of::<Flow>() == 80);
+    assert!(size_of::<Ends>() == 48);
+    assert!(size_of::<Flow>() == 92);
+    assert!(size_of::<Datagram>() == 16);
+    assert!(size_of::<FirstFragment>() == 12);
+    assert!(size_of::<Ended>() == 76);
+    assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
     assert!(size_of::<Stats>() == 8 * (5 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
@@ -382,7 +557,10 @@ const _: () = {
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Backend, Dialled, Endpoint, FlowKey, Ingress, Link, Local, Mapping, Settings, Transit};
+    use super::{
+        Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local, Mapping,
+        Prefix, Settings, Transit,
+    };
 
     macro_rules! pod {
         ($($name:ident),+) => {
@@ -393,5 +571,21 @@ mod pod {
         };
     }
 
-    pod!(Settings, Ingress, Link, Local, Dialled, Mapping, Endpoint, Backend, Transit, FlowKey);
+    pod!(
+        Settings,
+        Ingress,
+        Link,
+        Local,
+        Prefix,
+        Dialled,
+        Mapping,
+        Endpoint,
+        Backend,
+        Transit,
+        FlowKey,
+        Datagram,
+        FirstFragment,
+        Ended,
+        Heard
+    );
 }

@@ -2,15 +2,23 @@
 
 use crate::{
     dataplane::Dataplane,
-    layout::Settings,
-    slots, state,
+    layout::{Admission, Ended, Endpoint, Flow},
+    slots,
+    state::{self, Change, ESTABLISHED},
     tcp::{self, Timer},
-    wire::UDP,
+    wire::{TCP, UDP},
 };
 
+/// The opening timer is this many times shorter while half-open connections hold more than half of
+/// an endpoint's limit.
+const HASTE: u32 = 32;
+
 /// Looks at one record, `now` in jiffies.
+///
+/// The ends of an established connection are told, by way of the agent: neither shall wait for the
+/// other for ever.
 #[inline(always)]
-pub fn reap<D: Dataplane>(plane: &D, settings: &Settings, slot: u32, now: u32) -> Option<()> {
+pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<()> {
     let flow = plane.flow(slot)?;
     let state = flow.state.load();
     if !state::usable(state) {
@@ -18,23 +26,45 @@ pub fn reap<D: Dataplane>(plane: &D, settings: &Settings, slot: u32, now: u32) -
     }
     let ends = flow.ends();
     let endpoint = plane.endpoint(ends.endpoint)?;
-    let limit = match tcp::timer(state) {
-        _ if ends.key.protocol == UDP.into() => settings.udp,
-        Timer::Opening => settings.opening,
-        Timer::Established => settings.established,
-        Timer::Closing => settings.closing,
-    };
+    let limit = timer(endpoint, plane.admission(ends.endpoint)?, state, ends.key.protocol);
     let idle = now.wrapping_sub(flow.touched.load()).cast_signed();
     if endpoint.generation == ends.generation && idle < limit.cast_signed() {
         return None;
     }
     let number = ends.endpoint;
+    let believed = state & ESTABLISHED != 0 && !state::closed(state) && ends.key.protocol == TCP.into();
+    let ended = believed.then(|| last_words(flow));
     if slots::retire(plane, flow, state) {
         slots::free(flow);
-        // A closed one was given back when it closed.
-        if !state::closed(state) {
-            slots::give_back(plane, number, slot);
+        if let Some(ended) = ended {
+            plane.ended(&ended);
         }
+        // A closed one was settled when it closed.
+        slots::settle(plane, number, slot, Change::between(state, 0));
     }
     Some(())
+}
+
+#[inline(always)]
+fn timer(endpoint: &Endpoint, admission: &Admission, state: u32, protocol: u16) -> u32 {
+    match tcp::timer(state) {
+        _ if protocol == UDP.into() => endpoint.udp,
+        Timer::Opening if admission.half_open.load() > endpoint.limit / 2 => endpoint.opening / HASTE,
+        Timer::Opening => endpoint.opening,
+        Timer::Established => endpoint.established,
+        Timer::Closing => endpoint.closing,
+    }
+}
+
+/// What the ends need to be told. Each believes a RST that has the very number that it acknowledged
+/// last (RFC 5961 §3).
+#[inline(always)]
+fn last_words(flow: &Flow) -> Ended {
+    Ended {
+        ends: *flow.ends(),
+        client_link: flow.client_link.load(),
+        client: flow.client(),
+        client_next: flow.client_ack.load(),
+        backend_next: flow.backend_ack.load(),
+    }
 }

@@ -2,7 +2,7 @@
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
-        /// Why a packet was dropped, or refused with a RST.
+        /// Why a packet was dropped, its sender told or not.
         ///
         /// Numbers are part of the map layout: append, never renumber.
         #[repr(u8)]
@@ -29,7 +29,7 @@ reasons! {
     MalformedIp = 0, "malformed-ip";
     /// TCP header does not fit its packet, or SYN comes with FIN or RST.
     MalformedTcp = 1, "malformed-tcp";
-    /// A fragment: ports are not in every one, so none is translated yet.
+    /// A later fragment whose first one was not seen, or too long ago.
     Fragment = 2, "fragment";
     /// TTL would become 0 (RFC 791).
     TtlExpired = 3, "ttl-expired";
@@ -65,6 +65,8 @@ reasons! {
     MalformedUdp = 18, "malformed-udp";
     /// ICMP message shorter than what it says, or an error that quotes no ports.
     MalformedIcmp = 19, "malformed-icmp";
+    /// Larger than the MTU of the way out; its sender is told (RFC 1191).
+    TooBig = 20, "too-big";
 }
 
 /// Places for drop reasons in the counters; more than there are, so that a new one changes no layout.

@@ -8,9 +8,9 @@
 
 use crate::{
     dataplane::Dataplane,
-    layout::{Admission, Endpoint, Flow, PORTS},
+    layout::{ADDRESS_SLOTS, Admission, Endpoint, FIRST_PORT, Flow, PORTS},
     reason::DropReason,
-    state::{self, BITS, BUSY, TRIES, USE},
+    state::{self, BITS, BUSY, Change, TRIES, USE},
 };
 
 /// Takes the record of `endpoint` that was unused for longest; it is BUSY then.
@@ -73,21 +73,34 @@ pub fn free(flow: &Flow) {
     flow.state.store(flow.state.load() & !BITS);
 }
 
-/// A connection that is over: puts its record back in the ring, and gives its place in the limit
-/// back.
+/// Settles what became of the flow in `slot` with its endpoint's counts; for whoever changed it.
 ///
-/// For whoever closed it, once.
+/// A connection that is over puts its record back in the ring, and gives its place in the limit back.
 #[inline(always)]
-pub fn give_back<D: Dataplane>(plane: &D, number: u32, slot: u32) {
+pub fn settle<D: Dataplane>(plane: &D, number: u32, slot: u32, change: Change) {
+    if !change.closed && !change.left_half_open {
+        return;
+    }
     let (Some(endpoint), Some(admission)) = (plane.endpoint(number), plane.admission(number)) else { return };
-    // The record first: whoever gets the place finds a record.
-    put(plane, endpoint, admission, slot);
-    admission.open.sub(1);
+    if change.left_half_open {
+        admission.half_open.sub(1);
+    }
+    if change.closed {
+        // The record first: whoever gets the place finds a record.
+        put(plane, endpoint, admission, slot);
+        admission.open.sub(1);
+    }
 }
 
-/// Which of its ports a record has, from its state. A record of `slots` has `PORTS / slots` ports.
+/// Transit address, counted from the endpoint's first, and transit port of the `index`th record of a
+/// block of `slots`, for the flow that has `state`.
+///
+/// Each use of a record has the next of its ports.
 #[must_use]
 #[inline(always)]
-pub const fn rotation(state: u32, slots: u32) -> u32 {
-    (state / USE) % (PORTS / slots)
+pub const fn transit(index: u32, slots: u32, state: u32) -> (u32, u16) {
+    let share = if slots < ADDRESS_SLOTS { slots } else { ADDRESS_SLOTS };
+    let rotation = (state / USE) % (PORTS / share);
+    #[expect(clippy::cast_possible_truncation, reason = "rotation < PORTS / share, so that it is below 2^16")]
+    (index / ADDRESS_SLOTS, (FIRST_PORT + index % share + rotation * share) as u16)
 }

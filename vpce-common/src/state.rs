@@ -61,21 +61,55 @@ pub fn still(flow: &Flow, state: u32) -> bool {
     now / USE == state / USE && usable(now)
 }
 
-/// Sets bits of a flow that was in `state`; answers whether they closed it.
-///
-/// Of all CPUs exactly one is told so, and it alone gives the connection back to the limit.
+/// A TCP connection whose client has not shown yet that it gets answers.
+#[must_use]
 #[inline(always)]
-pub fn set(flow: &Flow, state: u32, bits: u32) -> bool {
+pub const fn half_open(state: u32) -> bool {
+    counts(state) && state & ESTABLISHED == 0
+}
+
+/// An open connection: it counts towards the limit.
+#[inline(always)]
+const fn counts(state: u32) -> bool {
+    usable(state) && !closed(state)
+}
+
+/// What a change of state means to the endpoint's counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// One open connection less.
+    pub closed: bool,
+    /// One half-open connection less.
+    pub left_half_open: bool,
+}
+
+impl Change {
+    /// Nothing changes.
+    pub const NONE: Self = Self { closed: false, left_half_open: false };
+
+    /// From one state to the next.
+    #[must_use]
+    #[inline(always)]
+    pub const fn between(before: u32, after: u32) -> Self {
+        Self { closed: counts(before) && !counts(after), left_half_open: half_open(before) && !half_open(after) }
+    }
+}
+
+/// Sets bits of a flow that was in `state`; answers what that changed.
+///
+/// Of all CPUs exactly one is told of each change, and it alone settles it with the endpoint's counts.
+#[inline(always)]
+pub fn set(flow: &Flow, state: u32, bits: u32) -> Change {
     let mut before = state;
     for _ in 0..TRIES {
         match flow.state.swap_if(before, before | bits) {
-            Ok(()) => return !closed(before) && closed(before | bits),
+            Ok(()) => return Change::between(before, before | bits),
             // The record was freed, or freed and used again: the packet is of a flow that is over.
-            Err(now) if now / USE != state / USE || !usable(now) => return false,
+            Err(now) if now / USE != state / USE || !usable(now) => return Change::NONE,
             Err(now) => before = now,
         }
     }
-    false
+    Change::NONE
 }
 
 #[cfg(test)]
@@ -106,11 +140,11 @@ mod tests {
         let flow = Flow::default();
         let state = FIFTH | OPEN;
         flow.state.store(state | ANSWERED);
-        assert!(!set(&flow, state, FIN_CLIENT));
-        assert!(set(&flow, state, FIN_BACKEND));
-        assert!(!set(&flow, state, RESET));
+        assert_eq!(set(&flow, state, FIN_CLIENT), Change::NONE);
+        assert_eq!(set(&flow, state, FIN_BACKEND), Change { closed: true, left_half_open: true });
+        assert_eq!(set(&flow, state, RESET), Change::NONE);
         flow.state.store(SIXTH | OPEN);
-        assert!(!set(&flow, state, RESET));
+        assert_eq!(set(&flow, state, RESET), Change::NONE);
         assert_eq!(flow.state.load(), SIXTH | OPEN);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     layout::Flow,
-    state::{ANSWERED, ESTABLISHED, FIN_BACKEND, FIN_CLIENT, RESET, Side, closed, set},
+    state::{ANSWERED, Change, ESTABLISHED, FIN_BACKEND, FIN_CLIENT, RESET, Side, closed, set},
 };
 
 /// TCP flag FIN.
@@ -102,11 +102,9 @@ pub fn begin(flow: &Flow, segment: Segment) {
     flow.backend_end.store(0);
 }
 
-/// Notes a segment of a flow whose state was `state`; answers whether it closed the connection.
-///
-/// Of all CPUs exactly one is told so, and it alone gives the connection back to the limit.
+/// Notes a segment of a flow whose state was `state`; answers what that changed.
 #[inline(always)]
-pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> bool {
+pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> Change {
     let bits = if segment.has(RST) {
         reset(flow, state, side, segment)
     } else if state & ANSWERED == 0 {
@@ -118,7 +116,7 @@ pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) ->
         data(flow, state, side, segment, now)
     };
     if bits & !state == 0 {
-        return false;
+        return Change::NONE;
     }
     flow.touched.store(now);
     set(flow, state, bits)
@@ -212,7 +210,7 @@ mod tests {
     const ISN: u32 = 0xffff_fff0;
 
     fn note(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
-        track(flow, flow.state.load(), side, segment, now)
+        track(flow, flow.state.load(), side, segment, now).closed
     }
 
     fn opened() -> Flow {
@@ -285,7 +283,7 @@ mod tests {
         let before = flow.state.load();
         let next = ((before & !BITS) + USE) | OPEN | ANSWERED | ESTABLISHED | FIN_BACKEND;
         flow.state.store(next);
-        assert!(!track(&flow, before, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1));
+        assert_eq!(track(&flow, before, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1), Change::NONE);
         assert_eq!(flow.state.load(), next);
     }
 

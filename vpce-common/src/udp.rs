@@ -2,19 +2,22 @@
 
 use crate::{
     layout::Flow,
-    state::{self, ANSWERED, Side},
+    state::{self, ANSWERED, Change, Side},
 };
 
-/// Notes a datagram of a flow whose state was `state`.
+/// Notes a datagram of a flow whose state was `state`; answers what that changed.
 ///
 /// Only the client's keep the flow (RFC 4787 REQ-6): a backend can't hold a flow open by itself.
 #[inline(always)]
-pub fn track(flow: &Flow, state: u32, side: Side, now: u32) {
+pub fn track(flow: &Flow, state: u32, side: Side, now: u32) -> Change {
     match side {
-        Side::Client if flow.touched.load() != now => flow.touched.store(now),
-        Side::Backend if state & ANSWERED == 0 => {
-            state::set(flow, state, ANSWERED);
+        Side::Client => {
+            if flow.touched.load() != now {
+                flow.touched.store(now);
+            }
+            Change::NONE
         }
-        _ => {}
+        Side::Backend if state & ANSWERED == 0 => state::set(flow, state, ANSWERED),
+        Side::Backend => Change::NONE,
     }
 }

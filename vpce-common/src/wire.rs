@@ -161,6 +161,30 @@ pub struct StartHdr {
     pub rest: [u8; 4],
 }
 
+/// What follows `EtherType` [`ETHERTYPE_VLAN`] (IEEE 802.1Q).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct VlanHdr {
+    /// Priority, then 12 bits of VLAN id.
+    pub tci: [u8; 2],
+    /// What the frame carries.
+    pub kind: [u8; 2],
+}
+
+/// The VXLAN header (RFC 7348 §5).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct VxlanHdr {
+    /// [`VXLAN_VNI`] and reserved bits.
+    pub flags: u8,
+    /// Reserved.
+    pub reserved: [u8; 3],
+    /// Network identifier.
+    pub vni: [u8; 3],
+    /// Reserved.
+    pub last: u8,
+}
+
 /// A header that can be laid over any bytes.
 ///
 /// # Safety
@@ -181,6 +205,16 @@ unsafe impl Header for ArpHdr {}
 unsafe impl Header for IcmpHdr {}
 // SAFETY: byte arrays only.
 unsafe impl Header for StartHdr {}
+// SAFETY: byte arrays only.
+unsafe impl Header for VlanHdr {}
+// SAFETY: byte arrays and bytes only.
+unsafe impl Header for VxlanHdr {}
+// SAFETY: bytes.
+unsafe impl Header for [u8; 1] {}
+// SAFETY: bytes.
+unsafe impl Header for [u8; 2] {}
+// SAFETY: bytes.
+unsafe impl Header for [u8; 4] {}
 
 const _: () = {
     assert!(size_of::<EthHdr>() == 14 && align_of::<EthHdr>() == 1);
@@ -190,12 +224,20 @@ const _: () = {
     assert!(size_of::<ArpHdr>() == 28 && align_of::<ArpHdr>() == 1);
     assert!(size_of::<IcmpHdr>() == 8 && align_of::<IcmpHdr>() == 1);
     assert!(size_of::<StartHdr>() == 8 && align_of::<StartHdr>() == 1);
+    assert!(size_of::<VlanHdr>() == 4 && align_of::<VlanHdr>() == 1);
+    assert!(size_of::<VxlanHdr>() == 8 && align_of::<VxlanHdr>() == 1);
 };
 
 /// `EtherType` of IPv4.
 pub const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 /// `EtherType` of ARP.
 pub const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+/// `EtherType` of a VLAN tag.
+pub const ETHERTYPE_VLAN: [u8; 2] = [0x81, 0x00];
+/// UDP port of VXLAN (RFC 7348 §8).
+pub const VXLAN_PORT: [u8; 2] = 4789u16.to_be_bytes();
+/// Flag of a VXLAN header that holds a network identifier.
+pub const VXLAN_VNI: u8 = 0x08;
 /// IP protocol number of ICMP.
 pub const ICMP: u8 = 1;
 /// IP protocol number of TCP.

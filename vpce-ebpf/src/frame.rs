@@ -5,12 +5,13 @@ use core::marker::PhantomData;
 use aya_ebpf::{
     EbpfContext as _,
     bindings::xdp_md,
-    helpers::{bpf_xdp_adjust_tail, bpf_xdp_get_buff_len},
+    helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len},
     programs::XdpContext,
 };
 use vpce_common::{dataplane::Frame, wire::Header};
 
 /// Reads a frame from front to back; every step is checked against its end, as the verifier asks.
+#[derive(Clone)]
 pub struct XdpFrame<'f> {
     at: usize,
     end: usize,
@@ -42,7 +43,7 @@ impl<'f> Frame<'f> for XdpFrame<'f> {
     #[inline(always)]
     fn skip(&mut self, count: usize) {
         // The mask tells the verifier the bound.
-        self.at = opaque(self.at + (count & 63));
+        self.at = opaque(self.at + (count & 127));
     }
 
     #[inline(always)]
@@ -53,11 +54,20 @@ impl<'f> Frame<'f> for XdpFrame<'f> {
     }
 
     #[inline(always)]
-    fn cut(self, length: usize) -> bool {
+    fn reframe(&self, head: i32, length: usize) -> Option<Self> {
+        // SAFETY: the context of this run; no header taken before is used after it.
+        if head != 0 && unsafe { bpf_xdp_adjust_head(self.context, head) } != 0 {
+            return None;
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a frame is far below 2 GiB")]
-        let by = length as i32 - self.length() as i32;
-        // SAFETY: the context of this run; `self` is consumed and no header is used after it.
-        by == 0 || unsafe { bpf_xdp_adjust_tail(self.context, by) } == 0
+        let tail = length as i32 - self.length() as i32;
+        // SAFETY: as above.
+        if tail != 0 && unsafe { bpf_xdp_adjust_tail(self.context, tail) } != 0 {
+            return None;
+        }
+        // SAFETY: the context of this run.
+        let (at, end) = unsafe { ((*self.context).data as usize, (*self.context).data_end as usize) };
+        Some(Self { at, end, context: self.context, frame: PhantomData })
     }
 }
 

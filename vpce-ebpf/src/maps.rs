@@ -1,22 +1,25 @@
 //! The maps, and the packet path's view of them.
 //!
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
-//! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, MAPPINGS, ENDPOINTS, BACKENDS
-//! and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
-//! FLOWS, `FLOW_KEYS`, ADMISSIONS, FREE and the counters.
+//! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, MAPPINGS, ENDPOINTS,
+//! BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
+//! FLOWS, `FLOW_KEYS`, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
-    bindings::BPF_NOEXIST,
+    bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST},
     helpers::bpf_jiffies64,
     macros::map,
-    maps::{Array, HashMap, PerCpuArray},
+    maps::{
+        Array, HashMap, LruHashMap, PerCpuArray, RingBuf,
+        lpm_trie::{Key, LpmTrie},
+    },
 };
 use vpce_common::{
     atomic::Atomic32,
     dataplane::Dataplane,
     layout::{
-        Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings, Stats,
-        TRANSIT_ADDRESSES, Totals, Transit,
+        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
+        Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
     },
 };
 
@@ -28,6 +31,8 @@ pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
 pub static LINKS: Array<Link> = Array::pinned(4096, 0);
 #[map]
 pub static ADDRESSES: HashMap<Local, u32> = HashMap::pinned(16384, 0);
+#[map]
+pub static PREFIXES: LpmTrie<Prefix, u32> = LpmTrie::pinned(16384, BPF_F_NO_PREALLOC);
 #[map]
 pub static MAPPINGS: HashMap<Dialled, Mapping> = HashMap::pinned(65536, 0);
 #[map]
@@ -48,6 +53,17 @@ pub static FLOW_KEYS: HashMap<FlowKey, u32> = HashMap::pinned(4096, 0);
 pub static STATS: PerCpuArray<Stats> = PerCpuArray::pinned(16384, 0);
 #[map]
 pub static TOTALS: PerCpuArray<Totals> = PerCpuArray::pinned(1, 0);
+#[map]
+pub static PACE: PerCpuArray<Pace> = PerCpuArray::pinned(1, 0);
+/// A datagram in parts is under way for moments: the oldest may go.
+#[map]
+pub static FRAGMENTS: LruHashMap<Datagram, FirstFragment> = LruHashMap::pinned(16384, 0);
+/// Bytes, not entries; a flood of ARP must not wake the agent for each.
+#[map]
+pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
+/// Bytes, not entries. Read by the agent that runs the reaper.
+#[map]
+pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
 
 /// The dataplane in the kernel.
 pub struct Kernel;
@@ -76,6 +92,10 @@ impl Dataplane for Kernel {
     fn address(&self, local: &Local) -> Option<u32> {
         // SAFETY: as in `ingress`.
         unsafe { ADDRESSES.get(local) }.copied()
+    }
+    #[inline(always)]
+    fn prefix(&self, local: &Local) -> Option<u32> {
+        PREFIXES.get(&Key::new(64, Prefix { vpc: local.vpc, network: local.address })).copied()
     }
     #[inline(always)]
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
@@ -109,6 +129,27 @@ impl Dataplane for Kernel {
     #[inline(always)]
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         STATS.get(endpoint)
+    }
+    #[inline(always)]
+    fn pace(&self) -> Option<&Pace> {
+        PACE.get(0)
+    }
+    #[inline(always)]
+    fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment> {
+        // SAFETY: copied at once; a torn one fails the check of the record's state.
+        unsafe { FRAGMENTS.get(datagram) }.copied()
+    }
+    #[inline(always)]
+    fn note_fragment(&self, datagram: &Datagram, first: &FirstFragment) {
+        let _ = FRAGMENTS.insert(datagram, first, 0);
+    }
+    #[inline(always)]
+    fn heard(&self, heard: &Heard) {
+        let _ = HEARD.output::<Heard>(heard, 0);
+    }
+    #[inline(always)]
+    fn ended(&self, ended: &Ended) {
+        let _ = ENDED.output::<Ended>(ended, 0);
     }
     #[inline(always)]
     fn find(&self, key: &FlowKey) -> Option<u32> {

@@ -3,7 +3,10 @@
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
 use aya_ebpf::{
-    bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
+    bindings::{
+        xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
+        xdp_md,
+    },
     helpers::{bpf_loop, bpf_redirect},
     macros::xdp,
     programs::XdpContext,
@@ -12,7 +15,7 @@ use aya_log_ebpf::debug;
 use vpce_common::{
     dataplane::Dataplane as _,
     layout::Pass,
-    path::{Verdict, path},
+    path::{self, End},
     reap,
 };
 
@@ -24,25 +27,36 @@ use crate::{
 /// Takes one frame through the gateway.
 #[xdp(frags)]
 pub fn vpce(ctx: XdpContext) -> u32 {
-    let ifindex = ingress(&ctx);
-    let verdict = path(&Kernel, XdpFrame::new(&ctx), ifindex);
+    let end = path::path(&Kernel, XdpFrame::new(&ctx), ingress(&ctx));
+    // SAFETY: the context of this run, and a value that outlives the call.
+    unsafe { leave(ctx.ctx, &raw const end) }
+}
+
+/// Carries out the end of a packet.
+///
+/// A function of its own, and global: so the verifier looks at it once, not once for each way that a
+/// packet can end.
+///
+/// # Safety
+/// The context of this run; `end` is null or valid.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn leave(ctx: *mut xdp_md, end: *const End) -> u32 {
+    // SAFETY: as the caller's.
+    let Some(end) = (unsafe { end.as_ref() }) else { return XDP_ABORTED };
+    let ctx = XdpContext::new(ctx);
+    let outcome = path::leave(&Kernel, &XdpFrame::new(&ctx), end);
     if let Some(totals) = TOTALS.get(0) {
-        totals.record(verdict);
+        totals.record(&outcome);
     }
-    match verdict {
-        Verdict::Pass => XDP_PASS,
-        // Not XDP_TX: a veth peer without an XDP program would never see the answer.
-        Verdict::Forward(out) | Verdict::Reply(out) => redirect(out),
-        Verdict::Answer => redirect(ifindex),
-        Verdict::Refuse(reason) => {
-            debug!(&ctx, "refused: {}", reason.name());
-            redirect(ifindex)
-        }
-        Verdict::Drop(reason) => {
-            debug!(&ctx, "dropped: {}", reason.name());
-            XDP_DROP
-        }
+    if outcome.passed() {
+        return XDP_PASS;
     }
+    if outcome.is_drop() {
+        debug!(&ctx, "dropped: {}", outcome.reason().name());
+    }
+    // Not XDP_TX: a veth peer without an XDP program would never see the answer.
+    if outcome.out == 0 { XDP_DROP } else { redirect(outcome.out) }
 }
 
 /// Looks at a range of flow records and frees what is over. Run by the agent, never attached.
@@ -62,9 +76,7 @@ pub fn reap(ctx: XdpContext) -> u32 {
 extern "C" fn look(index: u32, first: *mut core::ffi::c_void) -> i64 {
     // SAFETY: `reap` passes a valid u32.
     let slot = unsafe { *first.cast::<u32>() } + index;
-    if let Some(settings) = Kernel.settings() {
-        let _ = reap::reap(&Kernel, settings, slot, Kernel.jiffies());
-    }
+    let _ = reap::reap(&Kernel, slot, Kernel.jiffies());
     0
 }
 

@@ -39,11 +39,11 @@ pub enum InputError {
 
 /// Reads the file; attachments must be to interfaces of `present`, where that is given.
 pub(super) fn read(path: &Path, present: Option<&BTreeSet<String>>) -> Result<Desired, InputError> {
-    let text = fs::read_to_string(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-    let desired = match present {
+    let bytes = fs::read(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+    let desired = config::text(bytes).and_then(|text| match present {
         Some(present) => config::parse_on(&text, present),
         None => config::parse(&text),
-    };
+    });
     desired.map_err(|errors| InputError::Config { path: path.to_owned(), errors })
 }
 

@@ -1,6 +1,5 @@
 //! Wires everything: ordered start, one loop, orderly end.
 
-mod ears;
 mod input;
 mod run;
 

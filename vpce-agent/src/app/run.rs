@@ -3,11 +3,14 @@
 use std::{
     collections::BTreeSet,
     io,
+    net::Ipv4Addr,
+    os::fd::OwnedFd,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use tokio::{
+    io::unix::AsyncFd,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::LocalSet,
@@ -16,13 +19,13 @@ use tokio::{
 
 use super::{
     InputError,
-    ears::Ears,
     input::{self, Watched},
 };
 use crate::{
     dataplane::{self, Dataplane, DataplaneError},
-    net::{Heard, Interfaces, NetError},
-    reconcile::{Gateway, ReconcileError},
+    model::Segment,
+    net::{Interfaces, NetError, Speaker},
+    reconcile::{Gateway, ReconcileError, Word},
     socket::{self, Asked, SocketError},
     store::{Store, StoreError},
 };
@@ -88,8 +91,8 @@ struct Agent {
     gateway: Gateway,
     max_flows: u32,
     interfaces: Interfaces,
-    ears: Ears,
-    heard: mpsc::Receiver<(String, Heard)>,
+    ears: AsyncFd<OwnedFd>,
+    speaker: Speaker,
     asks: mpsc::Receiver<Asked>,
     file: Watched,
     known: BTreeSet<String>,
@@ -107,12 +110,14 @@ impl Agent {
         let desired = input::read(&options.config, Some(&present))?;
         let max_flows = desired.gateway.max_flows;
 
+        let speaker = Speaker::new()?;
         let dataplane = Dataplane::load(&options.bpf_dir, max_flows, options.log_drops)?;
         let gateway = Gateway::start(dataplane, store, desired)?;
         let (asking, asks) = mpsc::channel(16);
         socket::serve(&options.socket, asking).await?;
-        let (ears, heard) = Ears::new();
-        Ok(Self { options, gateway, max_flows, interfaces, ears, heard, asks, file, known: present })
+        // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.
+        let ears = unsafe { AsyncFd::register(gateway.ears()?) }.map_err(io::Error::from)?;
+        Ok(Self { options, gateway, max_flows, interfaces, ears, speaker, asks, file, known: present })
     }
 
     async fn serve(mut self) -> Result<(), RunError> {
@@ -133,7 +138,10 @@ impl Agent {
                 _ = reap.tick() => self.reap(),
                 _ = look.tick() => self.look().await,
                 _ = drift.tick() => self.reconcile().await,
-                Some(heard) = self.heard.recv() => self.hear(heard).await,
+                ready = self.ears.readable() => {
+                    ready?.clear_ready();
+                    self.hear().await;
+                }
                 Some(ask) = self.asks.recv() => {
                     // Who asked may be gone: then nobody misses the answer.
                     let _ = ask.send(self.gateway.status().map_err(|error| error.to_string()));
@@ -152,25 +160,17 @@ impl Agent {
     async fn find_backends(&mut self) {
         let until = tokio::time::Instant::now() + FIND;
         while !self.gateway.all_found() {
-            match tokio::time::timeout_at(until, self.heard.recv()).await {
-                Ok(Some(heard)) => self.hear(heard).await,
+            match tokio::time::timeout_at(until, self.ears.readable()).await {
+                Ok(Ok(mut ready)) => ready.clear_ready(),
                 _ => break,
             }
+            self.hear().await;
         }
     }
 
-    /// Notes what was heard, this and everything that waits, before one pass for all of it.
-    async fn hear(&mut self, first: (String, Heard)) {
-        let mut next = Some(first);
-        let mut news = false;
-        while let Some((interface, heard)) = next {
-            if self.gateway.hear(&interface, heard.address, heard.mac, Instant::now()) {
-                tracing::info!(interface, address = %heard.address, mac = %heard.mac, "backend found");
-                news = true;
-            }
-            next = self.heard.try_recv().ok();
-        }
-        if news {
+    /// Notes what was heard.
+    async fn hear(&mut self) {
+        if self.gateway.hear(Instant::now()) {
             self.reconcile().await;
         }
     }
@@ -178,11 +178,11 @@ impl Agent {
     /// One pass of the reconciler.
     async fn pass(&mut self) -> Result<(), RunError> {
         let interfaces = self.interfaces.all().await?;
-        self.ears.listen(self.gateway.interfaces(), &interfaces);
         let writes = self.gateway.pass(interfaces)?;
         if writes > 0 {
             tracing::info!(writes, "dataplane brought up to date");
         }
+        self.tunnels();
         self.ask();
         Ok(())
     }
@@ -207,14 +207,35 @@ impl Agent {
     }
 
     fn ask(&mut self) {
-        for question in self.gateway.questions(Instant::now()) {
-            self.ears.ask(&question);
-        }
+        let questions = self.gateway.questions(Instant::now());
+        self.say(&questions);
     }
 
     fn reap(&mut self) {
-        if let Err(error) = self.gateway.reap() {
-            tracing::error!("{error}");
+        match self.gateway.reap() {
+            Ok(words) => self.say(&words),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// An interface that is down or gone is no error: who must know asks, or is asked, again.
+    fn say(&self, words: &[Word]) {
+        for Word { via, frame } in words {
+            if let Err(error) = self.speaker.send(*via, frame) {
+                tracing::debug!(?via, "not sent: {error}");
+            }
+        }
+    }
+
+    fn tunnels(&mut self) {
+        let locals: BTreeSet<Ipv4Addr> = (self.gateway.attachments())
+            .filter_map(|attachment| match &attachment.segment {
+                Segment::Vxlan(vxlan) => Some(vxlan.local),
+                _ => None,
+            })
+            .collect();
+        if let Err(error) = self.speaker.tunnels(locals.into_iter()) {
+            tracing::warn!("{error}; it must be an address of this host, and no VXLAN device of the kernel's be on it");
         }
     }
 

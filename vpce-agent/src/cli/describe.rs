@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::list::{mac, ports};
+use super::list::{mac, networks, ports};
 use crate::model::status::EndpointStatus;
 
 pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
@@ -10,10 +10,14 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
     let tags: Vec<String> = endpoint.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let backend = &endpoint.backend;
     let connections = &endpoint.connections;
+    let place = match &endpoint.subnet {
+        Some(subnet) => format!("{} ({} / {subnet})", address(endpoint.address), endpoint.vpc),
+        None => format!("{} ({})", networks(&endpoint.prefixes), endpoint.vpc),
+    };
     let rows = [
         ("Name", endpoint.name.clone()),
         ("State", endpoint.state.clone()),
-        ("Address", format!("{} ({} / {})", address(endpoint.address), endpoint.vpc, endpoint.subnet)),
+        ("Address", place),
         ("Ports", ports(&endpoint.ports)),
         ("Service", endpoint.service.clone()),
         ("Backend", format!("{} {} ({})", backend.kind, backend.address, backend.vpc)),

@@ -1,6 +1,7 @@
 //! `vpcectl get`.
 
 use comfy_table::{Table, presets};
+use ipnet::Ipv4Net;
 use serde_json::json;
 
 use super::{CliError, Kind};
@@ -26,8 +27,16 @@ pub(super) fn table(kind: Kind, status: &Status) -> String {
     }
 }
 
+/// `100.125.0.0/16, 100.126.0.0/16`
+pub(super) fn networks(prefixes: &[Ipv4Net]) -> String {
+    prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// `tcp 80->8080, udp 53->53`
 pub(super) fn ports(ports: &[PortStatus]) -> String {
+    if ports.is_empty() {
+        return "all".to_owned();
+    }
     let ports: Vec<String> =
         ports.iter().map(|port| format!("{} {}->{}", port.protocol, port.client, port.server)).collect();
     ports.join(", ")
@@ -88,7 +97,11 @@ fn endpoints(endpoints: &[EndpointStatus]) -> String {
         table.add_row([
             endpoint.name.clone(),
             endpoint.state.clone(),
-            endpoint.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            match endpoint.address {
+                Some(address) => address.to_string(),
+                None if endpoint.prefixes.is_empty() => "-".to_owned(),
+                None => networks(&endpoint.prefixes),
+            },
             endpoint.vpc.clone(),
             endpoint.service.clone(),
             format!("{}{silent}", backend.address),

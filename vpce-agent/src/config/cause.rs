@@ -7,6 +7,7 @@ use std::{fmt, net::Ipv4Addr};
 use ipnet::Ipv4Net;
 
 use super::{gateway::MAX_FLOWS, net::Hosts};
+use crate::model::Port;
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,10 @@ pub enum Cause {
     /// Not TOML; the parser's own words.
     #[error("not TOML at column {column}: {message}")]
     Syntax { column: usize, message: String },
+    #[error("key {key:?} is given twice; leave this one out")]
+    DuplicateKey { key: String },
+    #[error("byte {byte:#04x} is not of any UTF-8 text; save the file in UTF-8")]
+    NotText { byte: u8 },
 
     // Keys and values of any section.
     #[error("unknown key {key:?}; known are {}", list(.known))]
@@ -35,6 +40,8 @@ pub enum Cause {
     PlannedWord { key: String, word: String, allowed: Vec<&'static str> },
     #[error("{what} is not built yet; {instead}")]
     Planned { what: String, instead: &'static str },
+    #[error("{key} is not for {what}; {instead}")]
+    NotFor { key: &'static str, what: &'static str, instead: &'static str },
     #[error("{key} {value:?} is not allowed; use {rule}")]
     NotAllowed { key: String, value: String, rule: &'static str },
     #[error("{key} is empty; write {example}")]
@@ -53,8 +60,8 @@ pub enum Cause {
     NotANetwork { key: String, text: String, example: &'static str },
     #[error("{net} has bits set behind its prefix; write {}", .net.trunc())]
     HostBits { net: Ipv4Net },
-    #[error("transit {transit} is not of a usable size; choose a prefix length of 17-24")]
-    TransitSize { transit: Ipv4Net },
+    #[error("{key} {net} is not of a usable size; choose a prefix length of {least}-{most}")]
+    NetworkSize { key: String, net: Ipv4Net, least: u8, most: u8 },
     #[error("{net} overlaps the transit range {transit}; choose a network apart from it")]
     OverlapsTransit { net: Ipv4Net, transit: Ipv4Net },
     #[error("{net} overlaps subnet {other} of line {line}; keep the subnets of a VPC apart")]
@@ -72,11 +79,52 @@ pub enum Cause {
     #[error("address {address} is in no subnet of vpc {vpc:?}; choose one that is, or set the next_hop of the VPC")]
     BackendOffSubnets { address: Ipv4Addr, vpc: String },
 
+    #[error("address {address} is on link with none of the subnets; choose one of a subnet, or set next_hop")]
+    OwnOffSubnets { address: Ipv4Net },
+    #[error("{net} overlaps prefix {other} of line {line}; leave one of them out")]
+    PrefixesOverlap { net: Ipv4Net, other: Ipv4Net, line: usize },
+
+    // Attachments.
+    #[error("interface {interface:?} is attached whole on line {line}; give it a vlan there, or use another interface")]
+    Whole { interface: String, line: usize },
+    #[error(
+        "interface {interface:?} carries the VLAN or VXLAN of line {line}; give it a vlan here, or use another interface"
+    )]
+    Parted { interface: String, line: usize },
+    #[error("{key} {address} is in the transit range {transit}; use an address of the underlay")]
+    UnderlayInTransit { key: String, address: Ipv4Addr, transit: Ipv4Net },
+    #[error(
+        "vpc {vpc:?} is attached by VXLAN alone, and nobody there can be asked for the service; add remotes = [\"192.0.2.2\"] to its vxlan"
+    )]
+    NoRemotes { vpc: String },
+
+    // Services of type gateway.
+    #[error("a service of type gateway leads to the router of its VPC; set the next_hop of vpc {vpc:?}")]
+    NoRouter { vpc: String },
+    #[error(
+        "server = {server} is not client = {client}, and a service of type gateway keeps ports; write server = {client}"
+    )]
+    PortChanged { client: Port, server: Port },
+    #[error("vpc {vpc:?} has an endpoint of service {service:?} on line {line}; one is enough, leave this one out")]
+    SecondGateway { vpc: String, service: String, line: usize },
+    #[error(
+        "prefix {net} of service {service:?} is that of the endpoint of line {line} too; keep one of the two in vpc {vpc:?}"
+    )]
+    PrefixTaken { net: Ipv4Net, service: String, vpc: String, line: usize },
+    #[error(
+        "prefix {net} of service {service:?} overlaps subnet {subnet:?} ({cidr}) of vpc {vpc:?}; narrow one of them"
+    )]
+    PrefixOverlapsSubnet { net: Ipv4Net, service: String, subnet: String, cidr: Ipv4Net, vpc: String },
+
     // Rules between sections.
     #[error("service {service:?} does not admit {consumer}; add {permission:?} to its permissions")]
     NotPermitted { service: String, consumer: String, permission: String },
     #[error("the endpoints' max_connections take {needed} flow records, more than max_flows = {max_flows}; {}", room(*.needed))]
     NoRoom { needed: u64, max_flows: u32 },
+    #[error(
+        "the endpoints up to this one have {count} {what}, and a gateway has room for {most}; move some to another gateway"
+    )]
+    NoRoomInMap { what: &'static str, count: usize, most: u32 },
 }
 
 impl Cause {
@@ -87,6 +135,9 @@ impl Cause {
             Self::Missing { .. }
                 | Self::UnknownName { .. }
                 | Self::BackendOffSubnets { .. }
+                | Self::OwnOffSubnets { .. }
+                | Self::NoRemotes { .. }
+                | Self::NoRouter { .. }
                 | Self::NotPermitted { .. }
                 | Self::NoRoom { .. }
         )

@@ -1,7 +1,5 @@
 //! The `[gateway]` section.
 
-use std::time::Duration;
-
 use ipnet::Ipv4Net;
 
 use super::{
@@ -9,37 +7,25 @@ use super::{
     report::Read,
     rule,
     table::{Keys, Table},
-    value::Value,
+    timers,
 };
 use crate::model::{Gateway, Mode, Refuse, Timers};
 
-const KEYS: Keys = Keys {
-    known: &[
-        ("region", r#"region = "region-1""#),
-        ("transit", r#"transit = "198.19.128.0/17""#),
-        ("mode", r#"mode = "auto""#),
-        ("refuse", r#"refuse = "reset""#),
-        ("max_flows", "max_flows = 1048576"),
-        ("timers", "[gateway.timers]"),
-    ],
-    planned: &[],
-};
-
-const TIMER_KEYS: Keys = Keys {
-    known: &[
-        ("opening_secs", "opening_secs = 240"),
-        ("established_secs", "established_secs = 7440"),
-        ("closing_secs", "closing_secs = 240"),
-        ("udp_secs", "udp_secs = 300"),
-    ],
-    planned: &[],
-};
+const KEYS: Keys = &[
+    ("region", r#"region = "region-1""#),
+    ("transit", r#"transit = "198.19.128.0/17""#),
+    ("mode", r#"mode = "auto""#),
+    ("refuse", r#"refuse = "reset""#),
+    ("icmp_per_sec", "icmp_per_sec = 1000"),
+    ("max_flows", "max_flows = 1048576"),
+    ("timers", "[gateway.timers]"),
+];
 
 const MODES: &[(&str, Option<Mode>)] =
     &[("auto", Some(Mode::Auto)), ("xdp", Some(Mode::Xdp)), ("generic", Some(Mode::Generic)), ("tc", None)];
 
 const REFUSALS: &[(&str, Option<Refuse>)] =
-    &[("reset", Some(Refuse::Reset)), ("drop", Some(Refuse::Drop)), ("icmp", None)];
+    &[("reset", Some(Refuse::Reset)), ("icmp", Some(Refuse::Icmp)), ("drop", Some(Refuse::Drop))];
 
 /// Guide §2.2.2.
 const DEFAULT_TRANSIT: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 19, 128, 0), 17);
@@ -48,13 +34,7 @@ const DEFAULT_FLOWS: u32 = 1 << 20;
 /// Most flow records that a gateway may have.
 pub(super) const MAX_FLOWS: u32 = 1 << 24;
 
-/// RFC 5382 REQ-5, RFC 4787 REQ-5.
-const DEFAULT_TIMERS: Timers = Timers {
-    opening: Duration::from_mins(4),
-    established: Duration::from_mins(124),
-    closing: Duration::from_mins(4),
-    udp: Duration::from_mins(5),
-};
+const DEFAULT_ICMP: u32 = 1000;
 
 /// The section as far as it could be read.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +44,9 @@ pub(super) struct Draft<'d> {
     pub(super) transit: Read<Ipv4Net>,
     mode: Read<Mode>,
     refuse: Read<Refuse>,
+    icmp_per_sec: Read<u32>,
     max_flows: Read<u32>,
-    timers: Read<Timers>,
+    pub(super) timers: Read<Timers>,
 }
 
 pub(super) fn read(root: Table<'_>) -> Read<Draft<'_>> {
@@ -73,29 +54,15 @@ pub(super) fn read(root: Table<'_>) -> Read<Draft<'_>> {
     Ok(Draft {
         table,
         region: table.required("region", |value| value.text_by(rule::REGION)),
-        transit: table.or("transit", DEFAULT_TRANSIT, transit),
+        transit: table.or("transit", DEFAULT_TRANSIT, |value| net::network_of(value, 17..=24)),
         mode: table.or("mode", Mode::Auto, |value| value.word(MODES)),
         refuse: table.or("refuse", Refuse::Reset, |value| value.word(REFUSALS)),
+        icmp_per_sec: table.or("icmp_per_sec", DEFAULT_ICMP, |value| value.integer(0..=1_000_000)),
         max_flows: table.or("max_flows", DEFAULT_FLOWS, |value| value.integer(4096..=MAX_FLOWS)),
-        timers: table.or("timers", DEFAULT_TIMERS, timers),
+        timers: table.or("timers", timers::DEFAULT, |value| {
+            timers::read(value.section("[gateway.timers]", timers::KEYS)?, timers::DEFAULT)
+        }),
     })
-}
-
-fn transit(value: Value<'_>) -> Read<Ipv4Net> {
-    let transit = net::network(value)?;
-    if (17..=24).contains(&transit.prefix_len()) { Ok(transit) } else { value.fail(Cause::TransitSize { transit }) }
-}
-
-fn timers(value: Value<'_>) -> Read<Timers> {
-    let table = value.section("[gateway.timers]", TIMER_KEYS)?;
-    let timer = |key, default| {
-        table.or(key, default, |value| value.integer(1..=86_400).map(|secs| Duration::from_secs(secs.into())))
-    };
-    let opening = timer("opening_secs", DEFAULT_TIMERS.opening);
-    let established = timer("established_secs", DEFAULT_TIMERS.established);
-    let closing = timer("closing_secs", DEFAULT_TIMERS.closing);
-    let udp = timer("udp_secs", DEFAULT_TIMERS.udp);
-    Ok(Timers { opening: opening?, established: established?, closing: closing?, udp: udp? })
 }
 
 impl Draft<'_> {
@@ -119,6 +86,7 @@ impl Draft<'_> {
             mode: self.mode?,
             refuse: self.refuse?,
             timers: self.timers?,
+            icmp_per_sec: self.icmp_per_sec?,
             max_flows: self.max_flows?,
         })
     }

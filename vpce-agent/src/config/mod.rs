@@ -5,6 +5,7 @@
 //! name, and one module for each section states its keys and rules. A value that couldn't be read
 //! is [`report::Reported`]; whatever depends on it stops there, so one mistake makes one error.
 
+mod attachment;
 mod cause;
 mod endpoint;
 mod error;
@@ -18,6 +19,7 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod value;
 mod vpc;
 
@@ -35,15 +37,28 @@ use self::{
 };
 use crate::model::Desired;
 
-const KEYS: Keys = Keys {
-    known: &[
-        ("gateway", r#"[gateway] with region = "region-1""#),
-        ("vpc", "[[vpc]]"),
-        ("service", "[[service]]"),
-        ("endpoint", "[[endpoint]]"),
-    ],
-    planned: &[],
-};
+const KEYS: Keys = &[
+    ("gateway", r#"[gateway] with region = "region-1""#),
+    ("vpc", "[[vpc]]"),
+    ("service", "[[service]]"),
+    ("endpoint", "[[endpoint]]"),
+];
+
+/// The text of a file.
+///
+/// # Errors
+///
+/// The place of the first byte that is not UTF-8.
+pub fn text(bytes: Vec<u8>) -> Result<String, ConfigErrors> {
+    String::from_utf8(bytes).map_err(|error| {
+        let (right, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let text = String::from_utf8_lossy(right);
+        let line = text.rsplit('\n').next().unwrap_or_default();
+        let cause = Cause::NotText { byte: rest.first().copied().unwrap_or_default() };
+        let (line, column) = (1 + text.matches('\n').count(), 1 + line.chars().count());
+        ConfigErrors { errors: vec![ConfigError { line, column, place: Place::File, cause }] }
+    })
+}
 
 /// Reads a whole configuration file.
 ///
@@ -76,7 +91,8 @@ fn read(root: Table<'_>, present: Option<&BTreeSet<String>>) -> Read<Desired> {
     let gateway = gateway::read(root);
     let transit = gateway.and_then(|gateway| gateway.transit);
     let vpcs = vpc::read(root, transit, present);
-    let services = service::read(root, &vpcs, transit);
+    let timers = gateway.and_then(|gateway| gateway.timers);
+    let services = service::read(root, &vpcs, transit, timers);
     let endpoints = endpoint::read(root, gateway, &vpcs, &services);
     Ok(Desired {
         gateway: gateway?.build()?,

@@ -1,6 +1,6 @@
 //! Addresses and networks: how they are written, and which ones fit.
 
-use std::{fmt, net::Ipv4Addr};
+use std::{fmt, net::Ipv4Addr, ops::RangeInclusive};
 
 use ipnet::Ipv4Net;
 
@@ -24,6 +24,18 @@ pub(super) fn interface_address(value: Value<'_>) -> Read<Ipv4Net> {
 pub(super) fn network(value: Value<'_>) -> Read<Ipv4Net> {
     let net = prefixed(value, "10.0.0.0/24")?;
     if net.addr() == net.network() { Ok(net) } else { value.fail(Cause::HostBits { net }) }
+}
+
+/// A network of a usable size.
+pub(super) fn network_of(value: Value<'_>, lengths: RangeInclusive<u8>) -> Read<Ipv4Net> {
+    // Before all else: who is told what to write instead must be able to write that.
+    if let Ok(net) = value.text()?.parse::<Ipv4Net>()
+        && !lengths.contains(&net.prefix_len())
+    {
+        let (least, most) = lengths.into_inner();
+        return value.fail(Cause::NetworkSize { key: value.key.to_owned(), net, least, most });
+    }
+    network(value)
 }
 
 fn prefixed(value: Value<'_>, example: &'static str) -> Read<Ipv4Net> {

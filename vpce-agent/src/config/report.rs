@@ -36,9 +36,12 @@ impl<'t> Report<'t> {
         };
         for error in syntax {
             let offset = error.span().map_or(0, |span| span.start);
-            let message = error.message().replace('\n', " ");
             let (line, column) = report.position(offset);
-            report.push(offset, Place::File, Cause::Syntax { column, message });
+            let cause = match (error.message(), error.span().and_then(|span| text.get(span))) {
+                ("duplicate key", Some(key)) => Cause::DuplicateKey { key: key.to_owned() },
+                (message, _) => Cause::Syntax { column, message: message.replace('\n', " ") },
+            };
+            report.push(offset, Place::File, cause);
             report.broken.insert(line);
         }
         report

@@ -8,14 +8,8 @@ use super::{
     value::Value,
 };
 
-/// The keys of one kind of table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Keys {
-    /// Each with an example, for messages.
-    pub(super) known: &'static [(&'static str, &'static str)],
-    /// Keys that aren't built yet, each with what to do instead.
-    pub(super) planned: &'static [(&'static str, &'static str)],
-}
+/// The keys of one kind of table, each with an example for messages.
+pub(super) type Keys = &'static [(&'static str, &'static str)];
 
 /// A table of the document.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +18,6 @@ pub(super) struct Table<'d> {
     offset: usize,
     keys: Keys,
     scope: Scope<'d>,
-    /// Err if the table has a key that isn't built yet.
-    pub(super) built: Read<()>,
 }
 
 impl<'d> Table<'d> {
@@ -36,18 +28,14 @@ impl<'d> Table<'d> {
 
     /// A table at a byte of the text. Reports at once every key that it may not have.
     pub(super) fn open(entries: &'d DeTable<'d>, offset: usize, keys: Keys, scope: Scope<'d>) -> Self {
-        let mut built = Ok(());
         for key in entries.keys() {
             let (offset, key) = (key.span().start, key.get_ref());
-            if let Some((what, instead)) = keys.planned.iter().find(|(planned, _)| planned == key) {
-                let what = (*what).to_owned();
-                built = Err(scope.add(offset, Cause::Planned { what, instead }));
-            } else if keys.known.iter().all(|(known, _)| known != key) {
-                let known = keys.known.iter().map(|(known, _)| *known).collect();
+            if keys.iter().all(|(known, _)| known != key) {
+                let known = keys.iter().map(|(known, _)| *known).collect();
                 scope.add(offset, Cause::UnknownKey { key: key.to_string(), known });
             }
         }
-        Self { entries, offset, keys, scope, built }
+        Self { entries, offset, keys, scope }
     }
 
     /// A value that may be left out.
@@ -81,6 +69,12 @@ impl<'d> Table<'d> {
         self.fail(Cause::Missing { key, example: self.example(key) })
     }
 
+    /// A key that has no meaning in `what` this table is.
+    pub(super) fn refuse(self, key: &'static str, what: &'static str, instead: &'static str) -> Read<()> {
+        let refused = |value: Value<'d>| value.fail(Cause::NotFor { key, what, instead });
+        self.optional(key, refused).map(|_: Option<()>| ())
+    }
+
     /// All sections of one kind, `[[key]]`.
     pub(super) fn sections(self, key: &'static str) -> Read<Vec<Value<'d>>> {
         self.or(key, Vec::new(), |value| value.items(0..=usize::MAX))
@@ -92,7 +86,7 @@ impl<'d> Table<'d> {
     }
 
     fn example(self, key: &'static str) -> &'static str {
-        let known = self.keys.known.iter().find(|(known, _)| *known == key);
+        let known = self.keys.iter().find(|(known, _)| *known == key);
         debug_assert!(known.is_some(), "{key} is read, but not in the table's list of keys");
         known.map_or(key, |(_, example)| example)
     }

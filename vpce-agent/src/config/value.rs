@@ -79,6 +79,11 @@ impl<'d> Value<'d> {
         self.number(least, most, |number| allowed.contains(&number).then_some(number))
     }
 
+    /// An integer from 1 on, of whatever width.
+    pub(super) fn number_to<T: TryFrom<u32>>(self, most: u32) -> Read<T> {
+        self.number(1, most, |number| (1..=most).contains(&number).then(|| T::try_from(number).ok())?)
+    }
+
     pub(super) fn port(self) -> Read<Port> {
         let port = |number| u16::try_from(number).ok().and_then(NonZeroU16::new).map(Port);
         self.number(1, u16::MAX.into(), port)

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::{
     Cause, Holder,
+    attachment::Attachments,
     named::Named,
     net::{self, check_host, check_transit},
     report::Read,
@@ -13,35 +14,30 @@ use super::{
     table::{Keys, Table},
     value::{Value, each},
 };
-use crate::model::Vpc;
+use crate::model::{Attachment, Vpc};
 
-const KEYS: Keys = Keys {
-    known: &[
-        ("name", r#"name = "blue""#),
-        ("domain", r#"domain = "1564ec50ef2a47c791ea5536353ed4b9""#),
-        ("attach", r#"attach = { interface = "eth1" }"#),
-        ("address", r#"address = "10.0.0.254/24""#),
-        ("subnets", r#"subnets = [{ name = "default", cidr = "10.0.0.0/24" }]"#),
-        ("next_hop", r#"next_hop = "10.0.0.1""#),
-    ],
-    planned: &[],
-};
+const KEYS: Keys = &[
+    ("name", r#"name = "blue""#),
+    ("domain", r#"domain = "1564ec50ef2a47c791ea5536353ed4b9""#),
+    ("attach", r#"attach = { interface = "eth1" }"#),
+    ("address", r#"address = "10.0.0.254/24""#),
+    ("subnets", r#"subnets = [{ name = "default", cidr = "10.0.0.0/24" }]"#),
+    ("next_hop", r#"next_hop = "10.0.0.1""#),
+];
 
-const INSTEAD: &str = r#"give the VPC an interface of its own: attach = { interface = "eth1" }"#;
-const ATTACH_KEYS: Keys =
-    Keys { known: &[("interface", r#"interface = "eth1""#)], planned: &[("vlan", INSTEAD), ("vxlan", INSTEAD)] };
-
-const SUBNET_KEYS: Keys =
-    Keys { known: &[("name", r#"name = "default""#), ("cidr", r#"cidr = "10.0.0.0/24""#)], planned: &[] };
+const SUBNET_KEYS: Keys = &[("name", r#"name = "default""#), ("cidr", r#"cidr = "10.0.0.0/24""#)];
 
 /// The VPCs of the file.
 pub(super) type Vpcs<'d> = Named<'d, Draft<'d>>;
+
+/// The VPC that a section names, and its name.
+pub(super) type VpcOf<'d> = Read<(&'d str, &'d Draft<'d>)>;
 
 /// A VPC as far as it could be read.
 #[derive(Debug)]
 pub(super) struct Draft<'d> {
     pub(super) domain: Read<Option<&'d str>>,
-    attach: Read<Vec<&'d str>>,
+    attach: Read<Vec<Attachment>>,
     /// The gateway's own address there.
     pub(super) address: Read<Ipv4Net>,
     pub(super) subnets: Named<'d, Ipv4Net>,
@@ -49,40 +45,21 @@ pub(super) struct Draft<'d> {
 }
 
 pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>, present: Option<&BTreeSet<String>>) -> Vpcs<'d> {
-    let mut interfaces = Named::new();
+    let mut attachments = Attachments::new(transit, present);
     let open = |entry: Value<'d>| entry.section("[[vpc]]", KEYS);
     Named::read(root.sections("vpc"), open, rule::NAME, |table| {
         let address = table.required("address", |value| own_address(value, transit));
-        Ok(Draft {
+        let draft = Draft {
             domain: table.optional("domain", |value| value.text_by(rule::DOMAIN)),
-            attach: table.required("attach", |value| {
-                each(value.one_or_more()?, |place| attachment(place, &mut interfaces, present))
-            }),
+            attach: table.required("attach", |value| each(value.one_or_more()?, |place| attachments.read(place))),
             address,
             subnets: subnets(table, transit),
             next_hop: table.optional("next_hop", |value| next_hop(value, address)),
-        })
+        };
+        // Reported there; nothing else depends on it.
+        let _ = table.optional("address", |value| draft.check_on_link(value));
+        Ok(draft)
     })
-}
-
-/// An interface, which can be attached only once in the whole file, and must be one of `present`.
-fn attachment<'d>(
-    place: Value<'d>,
-    interfaces: &mut Named<'d, ()>,
-    present: Option<&BTreeSet<String>>,
-) -> Read<&'d str> {
-    let table = place.table(ATTACH_KEYS)?;
-    let interface = table.required_if(table.built, "interface", |value| {
-        let interface = value.text_by(rule::INTERFACE)?;
-        if let Some(present) = present.filter(|present| !present.contains(interface)) {
-            let (interface, present) = (interface.to_owned(), present.iter().cloned().collect());
-            return value.fail(Cause::InterfaceMissing { interface, present });
-        }
-        interfaces.insert(value, interface, Ok(()));
-        Ok(interface)
-    });
-    table.built?;
-    interface
 }
 
 fn own_address(value: Value<'_>, transit: Read<Ipv4Net>) -> Read<Ipv4Net> {
@@ -135,11 +112,27 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn build(&self) -> Read<Vpc> {
+    /// Whether backends can be asked for by ARP.
+    pub(super) fn can_ask(&self) -> Read<bool> {
         let attach = self.attach.as_ref().map_err(|reported| *reported)?;
+        Ok(attach.iter().any(Attachment::can_ask))
+    }
+
+    /// Reports an own address that reaches nobody: no subnet is on its link, and no router either.
+    fn check_on_link(&self, value: Value<'_>) -> Read<()> {
+        let (address, next_hop) = (self.address?, self.next_hop?);
+        let mut subnets = self.subnets.iter();
+        if next_hop.is_some() || subnets.any(|(_, subnet)| net::overlap(*subnet, address.trunc())) {
+            return Ok(());
+        }
+        self.subnets.whole()?;
+        value.fail(Cause::OwnOffSubnets { address })
+    }
+
+    pub(super) fn build(&self) -> Read<Vpc> {
         Ok(Vpc {
             domain: self.domain?.map(str::to_owned),
-            attach: attach.iter().map(|&interface| interface.to_owned()).collect(),
+            attach: self.attach.clone()?,
             address: self.address?,
             subnets: self.subnets.build(|net| Ok(*net))?,
             next_hop: self.next_hop?,

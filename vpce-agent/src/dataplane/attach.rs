@@ -1,9 +1,10 @@
 //! Attaches the packet path to interfaces, by links that outlive the agent.
 //!
-//! A link is pinned as `links/NUMBER-IFINDEX`: an interface that went and came back has another
-//! index, so a pin that is of no use shows by its name.
+//! A link is pinned as `links/IFINDEX`: an interface that went and came back has another index, so a
+//! pin that is of no use shows by its name.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     thread,
@@ -25,8 +26,6 @@ use crate::model::Hook;
 /// An interface to attach to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Number of the link.
-    pub number: u32,
     /// Name of the interface.
     pub interface: String,
     /// Its index now.
@@ -37,24 +36,15 @@ pub struct Target {
     pub again: bool,
 }
 
-/// A link that holds.
-#[derive(Debug)]
-pub struct Attached {
-    /// Index of its interface.
-    pub ifindex: u32,
-    pin: PathBuf,
-}
-
 impl Dataplane {
-    /// Whether a link is attached to the interface with this index, as far as its pin tells.
+    /// Whether the program is attached to the interface with this index, as far as its pin tells.
     #[must_use]
-    pub fn holds(&self, number: u32, ifindex: u32) -> bool {
-        self.attached.get(&number).is_some_and(|attached| attached.ifindex == ifindex && attached.pin.exists())
+    pub fn holds(&self, ifindex: u32) -> bool {
+        self.attached.contains(&ifindex) && self.pin(ifindex).exists()
     }
 
-    /// Numbers of all links that are attached.
-    pub fn attached_numbers(&self) -> impl Iterator<Item = u32> + '_ {
-        self.attached.keys().copied()
+    fn pin(&self, ifindex: u32) -> PathBuf {
+        self.links_dir.join(ifindex.to_string())
     }
 
     /// Attaches to an interface. A link that an earlier agent left there gets this program
@@ -63,12 +53,10 @@ impl Dataplane {
     /// # Errors
     /// When no hook takes it; other programs are never replaced.
     pub fn attach(&mut self, target: &Target) -> Result<(), DataplaneError> {
-        let Target { number, ifindex, .. } = *target;
-        let pin = self.links_dir.join(format!("{number}-{ifindex}"));
-        self.remove_pins_but(number, &pin)?;
+        let pin = self.pin(target.ifindex);
         if pin.exists() {
             if self.adopt(&pin).is_ok() {
-                self.attached.insert(number, Attached { ifindex, pin });
+                self.attached.insert(target.ifindex);
                 return Ok(());
             }
             // The interface that this link was of is gone; the kernel gave its index away again.
@@ -78,7 +66,7 @@ impl Dataplane {
         for &hook in &target.hooks {
             match self.attach_patiently(target, hook, &pin) {
                 Ok(()) => {
-                    self.attached.insert(number, Attached { ifindex, pin });
+                    self.attached.insert(target.ifindex);
                     return Ok(());
                 }
                 Err(error) => last = Some((hook, error)),
@@ -96,23 +84,26 @@ impl Dataplane {
     ///
     /// # Errors
     /// When the pin can't be removed.
-    pub fn detach(&mut self, number: u32) -> Result<bool, DataplaneError> {
-        let Some(attached) = self.attached.remove(&number) else { return Ok(false) };
-        remove(&attached.pin).map(|()| true)
+    pub fn detach(&mut self, ifindex: u32) -> Result<bool, DataplaneError> {
+        if !self.attached.remove(&ifindex) {
+            return Ok(false);
+        }
+        remove(&self.pin(ifindex)).map(|()| true)
     }
 
-    /// Removes the pins of links that no number of `keep` owns: left by an earlier config.
+    /// Takes off all links but those of these interfaces: left by an earlier config, or by an
+    /// interface that is gone.
     ///
     /// # Errors
     /// When a pin can't be removed.
-    pub fn detach_all_but(&mut self, keep: &[u32]) -> Result<(), DataplaneError> {
-        let gone: Vec<u32> = self.attached_numbers().filter(|number| !keep.contains(number)).collect();
-        for number in gone {
-            self.detach(number)?;
-        }
-        for (number, pin) in self.pins()? {
-            if !keep.contains(&number) {
-                remove(&pin)?;
+    pub fn detach_all_but(&mut self, keep: &BTreeSet<u32>) -> Result<(), DataplaneError> {
+        self.attached.retain(|ifindex| keep.contains(ifindex));
+        let failed = |source| DataplaneError::Pin { path: self.links_dir.clone(), source };
+        for entry in fs::read_dir(&self.links_dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let ifindex = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if ifindex.is_none_or(|ifindex| !keep.contains(&ifindex)) {
+                remove(&entry.path())?;
             }
         }
         Ok(())
@@ -148,34 +139,6 @@ impl Dataplane {
         let Ok(xdp) = program(&mut self.object, PATH) else { return Err(ProgramError::NotLoaded) };
         let id = xdp.attach_to_link(XdpLink::try_from(link).map_err(link_error)?)?;
         xdp.take_link(id).map(drop)
-    }
-
-    /// Pins of earlier incarnations of an interface.
-    fn remove_pins_but(&mut self, number: u32, keep: &Path) -> Result<(), DataplaneError> {
-        for (of, pin) in self.pins()? {
-            if of == number && pin != *keep {
-                remove(&pin)?;
-            }
-        }
-        if self.attached.get(&number).is_some_and(|attached| attached.pin != *keep) {
-            self.attached.remove(&number);
-        }
-        Ok(())
-    }
-
-    fn pins(&self) -> Result<Vec<(u32, PathBuf)>, DataplaneError> {
-        let failed = |source| DataplaneError::Pin { path: self.links_dir.clone(), source };
-        let mut pins = Vec::new();
-        for entry in fs::read_dir(&self.links_dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            let number =
-                name.to_str().and_then(|name| name.split_once('-')).and_then(|(number, _)| number.parse().ok());
-            if let Some(number) = number {
-                pins.push((number, entry.path()));
-            }
-        }
-        Ok(pins)
     }
 }
 

@@ -72,6 +72,17 @@ pub enum DataplaneError {
         /// What the kernel said.
         source: aya::programs::ProgramError,
     },
+    /// VLAN tags would not be seen.
+    #[error(
+        "{interface} takes VLAN tags off before the program sees them, and does not stop: {source}; try \
+         `ethtool -K {interface} rxvlan off`, or attach another interface"
+    )]
+    Tags {
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// Another program is there.
     #[error(
         "{interface} carries another XDP program; take it off with `ip link set {interface} xdp off`, or with \

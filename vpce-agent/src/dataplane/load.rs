@@ -1,7 +1,7 @@
 //! Loads the object and pins its maps; takes everything off again.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use aya::{Ebpf, EbpfLoader, programs::Xdp};
 use aya_log::{EbpfLogger, Level};
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{Attached, DataplaneError};
+use super::DataplaneError;
 use crate::maps::{MAPS, Maps, check_layout, check_pins};
 
 /// The eBPF object of this build; empty where it was built without.
@@ -26,7 +26,7 @@ pub struct Dataplane {
     pub maps: Maps,
     pub(super) object: Ebpf,
     pub(super) links_dir: PathBuf,
-    pub(super) attached: BTreeMap<u32, Attached>,
+    pub(super) attached: BTreeSet<u32>,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// Keeps a second agent, and `unload`, off.
     _lock: Flock<File>,
@@ -67,7 +67,7 @@ impl Dataplane {
             program(&mut object, name)?.load().map_err(|source| DataplaneError::Program { name, source })?;
         }
         let log = log.then(|| EbpfLogger::init(&mut object)).transpose()?;
-        Ok(Self { maps, object, links_dir, attached: BTreeMap::new(), log, _lock: lock })
+        Ok(Self { maps, object, links_dir, attached: BTreeSet::new(), log, _lock: lock })
     }
 
     /// Hands what the programs logged since the last time to the `log` crate.
@@ -157,9 +157,9 @@ fn is_map(name: &str) -> bool {
     MAPS.iter().any(|shape| shape.name == name)
 }
 
+/// `IFINDEX`; with the number of an attachment before it where an earlier version left it.
 fn is_link(name: &str) -> bool {
-    let number = |text: &str| text.parse::<u32>().is_ok();
-    name.split_once('-').is_some_and(|(link, ifindex)| number(link) && number(ifindex))
+    name.split('-').count() <= 2 && name.split('-').all(|number| number.parse::<u32>().is_ok())
 }
 
 /// What a directory holds; nothing where it is not there.

@@ -1,6 +1,6 @@
 //! The programs in the kernel: loading, attaching, the reaper's walk, taking it all off.
 //!
-//! Everything is pinned under one directory of bpffs: `maps/NAME`, `links/NUMBER-IFINDEX`. Pins
+//! Everything is pinned under one directory of bpffs: `maps/NAME`, `links/IFINDEX`. Pins
 //! keep packets flowing while no agent runs; the next one adopts them.
 
 mod attach;
@@ -9,7 +9,7 @@ mod load;
 mod reaper;
 mod rights;
 
-pub use attach::{Attached, Target};
+pub use attach::Target;
 pub use error::DataplaneError;
 pub use load::{Dataplane, unload};
 pub use reaper::hertz;

@@ -7,8 +7,10 @@ mod table;
 
 use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
-pub use table::{Numbered, PerCpu, Table};
-use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit};
+pub use table::{Messages, Numbered, PerCpu, Table, Trie};
+use vpce_common::layout::{
+    Backend, Dialled, Ended, Endpoint, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+};
 
 /// Open connections and free records of an endpoint, as read at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct AdmissionNow {
     pub open: u32,
     /// Most open connections at once.
     pub peak: u32,
+    /// Open TCP connections whose handshake is not complete.
+    pub half_open: u32,
     /// Records that hold no open connection.
     pub spare: u32,
 }
@@ -31,6 +35,8 @@ pub struct Maps {
     pub links: Numbered<Link>,
     /// Endpoints by address.
     pub addresses: Table<Local, u32>,
+    /// Gateway endpoints by prefix.
+    pub prefixes: Trie<Prefix, u32>,
     /// Port mappings.
     pub mappings: Table<Dialled, Mapping>,
     /// Endpoints.
@@ -39,6 +45,10 @@ pub struct Maps {
     pub backends: Numbered<Backend>,
     /// Blocks of flow records by transit address.
     pub transit: Numbered<Transit>,
+    /// Who says where they are.
+    pub heard: Messages<Heard>,
+    /// Connections that ended without their ends' doing.
+    pub ended: Messages<Ended>,
     /// Free rings.
     pub free: Numbered<u32>,
     admissions: Numbered<[u32; 16]>,
@@ -59,10 +69,13 @@ impl Maps {
             ingress: Table::open(object, "INGRESS")?,
             links: Numbered::open(object, "LINKS")?,
             addresses: Table::open(object, "ADDRESSES")?,
+            prefixes: Trie::open(object, "PREFIXES")?,
             mappings: Table::open(object, "MAPPINGS")?,
             endpoints: Numbered::open(object, "ENDPOINTS")?,
             backends: Numbered::open(object, "BACKENDS")?,
             transit: Numbered::open(object, "TRANSIT")?,
+            heard: Messages::open(object, "HEARD")?,
+            ended: Messages::open(object, "ENDED")?,
             free: Numbered::open(object, "FREE")?,
             admissions: Numbered::open(object, "ADMISSIONS")?,
             stats: PerCpu::open(object, "STATS")?,
@@ -75,8 +88,8 @@ impl Maps {
     /// # Errors
     /// When the kernel refuses the read.
     pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
-        let [open, peak, head, tail, ..] = self.admissions.get(endpoint)?;
-        Ok(AdmissionNow { open, peak, spare: tail.wrapping_sub(head) })
+        let [open, peak, head, tail, half_open, ..] = self.admissions.get(endpoint)?;
+        Ok(AdmissionNow { open, peak, half_open, spare: tail.wrapping_sub(head) })
     }
 
     /// Puts every record of an endpoint's block into its ring, and makes its count zero.

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use aya::maps::{MapInfo, MapType};
 use vpce_common::layout::{
-    Admission, Backend, Dialled, Endpoint, Flow, FlowKey, Ingress, LAYOUT, Link, Local, Mapping, Settings, Stats,
-    TRANSIT_ADDRESSES, Totals, Transit,
+    Admission, Backend, Datagram, Dialled, Endpoint, FirstFragment, Flow, FlowKey, Ingress, LAYOUT, Link, Local,
+    Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
 };
+
+use crate::model::{MAX_MAPPINGS, MAX_PREFIXES};
 
 /// Why a map can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -90,14 +92,15 @@ pub const MAX_ENDPOINTS: u32 = 16384;
 /// All maps of the object.
 pub const MAPS: &[Shape] = {
     use Entries::{Fixed, MaxFlows};
-    use MapType::{Array, Hash, PerCpuArray};
+    use MapType::{Array, Hash, LpmTrie, LruHash, PerCpuArray, RingBuf};
     const N: usize = size_of::<u32>();
     &[
         Shape::new("SETTINGS", Array, N, size_of::<Settings>(), Fixed(1)),
         Shape::new("INGRESS", Hash, size_of::<Ingress>(), N, Fixed(MAX_LINKS)),
         Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)),
         Shape::new("ADDRESSES", Hash, size_of::<Local>(), N, Fixed(MAX_ENDPOINTS)),
-        Shape::new("MAPPINGS", Hash, size_of::<Dialled>(), size_of::<Mapping>(), Fixed(65536)),
+        Shape::new("PREFIXES", LpmTrie, N + size_of::<Prefix>(), N, Fixed(MAX_PREFIXES)),
+        Shape::new("MAPPINGS", Hash, size_of::<Dialled>(), size_of::<Mapping>(), Fixed(MAX_MAPPINGS)),
         Shape::new("ENDPOINTS", Array, N, size_of::<Endpoint>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("BACKENDS", Array, N, size_of::<Backend>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TRANSIT", Array, N, size_of::<Transit>(), Fixed(TRANSIT_ADDRESSES)),
@@ -107,6 +110,10 @@ pub const MAPS: &[Shape] = {
         Shape::new("FLOW_KEYS", Hash, size_of::<FlowKey>(), N, MaxFlows),
         Shape::new("STATS", PerCpuArray, N, size_of::<Stats>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TOTALS", PerCpuArray, N, size_of::<Totals>(), Fixed(1)),
+        Shape::new("PACE", PerCpuArray, N, size_of::<Pace>(), Fixed(1)),
+        Shape::new("FRAGMENTS", LruHash, size_of::<Datagram>(), size_of::<FirstFragment>(), Fixed(16384)),
+        Shape::new("HEARD", RingBuf, 0, 0, Fixed(1 << 16)),
+        Shape::new("ENDED", RingBuf, 0, 0, Fixed(1 << 22)),
     ]
 };
 

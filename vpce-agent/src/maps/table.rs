@@ -1,10 +1,19 @@
 //! Typed views of hash maps, arrays and per-CPU arrays.
 
-use std::{collections::BTreeMap, hash::Hash};
+use std::{
+    collections::BTreeMap,
+    hash::Hash,
+    io,
+    marker::PhantomData,
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+};
 
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
+    maps::{
+        Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues, RingBuf,
+        lpm_trie::{Key, LpmTrie},
+    },
 };
 
 use super::MapError;
@@ -13,6 +22,18 @@ use super::MapError;
 pub struct Table<K, V> {
     name: &'static str,
     map: HashMap<MapData, K, V>,
+}
+
+/// A map of networks, by length of the key in bits; those of a part before the network count too.
+pub struct Trie<K, V> {
+    name: &'static str,
+    map: LpmTrie<MapData, K, V>,
+}
+
+/// What the programs tell the agent.
+pub struct Messages<T> {
+    map: RingBuf<MapData>,
+    of: PhantomData<T>,
 }
 
 /// An array whose numbers mean something.
@@ -65,14 +86,74 @@ impl<K: Pod + Ord + Hash, V: Pod> Table<K, V> {
     /// # Errors
     /// When the kernel refuses it.
     pub fn remove(&mut self, key: &K) -> Result<(), MapError> {
+        absent_is_fine(self.name, self.map.remove(key))
+    }
+}
+
+impl<K: Pod + Ord, V: Pod> Trie<K, V> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
+        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map })
+    }
+
+    /// Every entry.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn all(&self) -> Result<BTreeMap<(u32, K), V>, MapError> {
         let name = self.name;
-        match self.map.remove(key) {
-            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
-            Err(aya::maps::MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => {
-                Ok(())
-            }
-            Err(source) => Err(MapError::Kernel { name, source }),
-        }
+        let entry = |entry: Result<(Key<K>, V), _>| entry.map(|(key, value)| ((key.prefix_len(), key.data()), value));
+        self.map.iter().map(entry).collect::<Result<_, _>>().map_err(|source| MapError::Kernel { name, source })
+    }
+
+    /// Writes one entry, new or not.
+    ///
+    /// # Errors
+    /// When there is no room for a new one.
+    pub fn set(&mut self, (bits, key): (u32, K), value: V) -> Result<(), MapError> {
+        let name = self.name;
+        self.map.insert(&Key::new(bits, key), value, 0).map_err(|source| MapError::Kernel { name, source })
+    }
+
+    /// Removes one entry. Absent is success: reconcile must be idempotent.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn remove(&mut self, (bits, key): (u32, K)) -> Result<(), MapError> {
+        absent_is_fine(self.name, self.map.remove(&Key::new(bits, key)))
+    }
+}
+
+impl<T: Pod> Messages<T> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
+        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { map, of: PhantomData })
+    }
+
+    /// The next one that waits.
+    pub fn next(&mut self) -> Option<T> {
+        let message = self.map.next()?;
+        assert!(message.len() >= size_of::<T>(), "the programs send whole messages");
+        // SAFETY: as many bytes as a `T`, and any bytes are a `Pod`.
+        Some(unsafe { message.as_ptr().cast::<T>().read_unaligned() })
+    }
+
+    /// Readable while one waits.
+    ///
+    /// # Errors
+    /// When the process may have no more descriptors.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the map holds its descriptor open.
+        unsafe { BorrowedFd::borrow_raw(self.map.as_raw_fd()) }.try_clone_to_owned()
+    }
+}
+
+/// What a removal answers: absent is success.
+fn absent_is_fine(name: &'static str, removed: Result<(), aya::maps::MapError>) -> Result<(), MapError> {
+    match removed {
+        Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+        Err(aya::maps::MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        Err(source) => Err(MapError::Kernel { name, source }),
     }
 }
 

@@ -6,10 +6,14 @@
 
 mod assign;
 mod free;
+mod runs;
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range};
 
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
+
+use super::{Attachment, Target, transit_addresses};
 
 /// Everything that was given out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,12 @@ pub struct LinkLease {
     pub vpc: u16,
     /// The interface.
     pub interface: String,
+    /// The tag, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// The tunnel's identifier, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vni: Option<u32>,
 }
 
 /// The number of a backend.
@@ -45,6 +55,9 @@ pub struct BackendLease {
     pub vpc: u16,
     /// Its address there.
     pub address: Ipv4Addr,
+    /// Whether it is the router of services of type gateway: their packets keep their destination.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gateway: bool,
 }
 
 /// What an endpoint holds.
@@ -54,9 +67,10 @@ pub struct EndpointLease {
     pub name: String,
     /// Number of its VPC.
     pub vpc: u16,
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// What its backend sees as the client.
+    /// Its address; none: an endpoint of a service of type gateway.
+    pub address: Option<Ipv4Addr>,
+    /// What its backend sees as the client: the first of its transit addresses, one for every 16384
+    /// flow records. Its number in the range is a multiple of how many they are.
     pub transit: Ipv4Addr,
     /// Number of its backend.
     pub backend: u32,
@@ -106,14 +120,14 @@ pub enum LeaseError {
         holder: String,
     },
     /// All transit addresses are given out.
-    #[error(
-        "endpoint {endpoint:?}: the transit range {range} has no free address; a larger range has room for more endpoints"
-    )]
+    #[error("endpoint {endpoint:?}: the transit range {range} has no {} free; {}", run(*.addresses), more_transit(*.range))]
     NoTransit {
         /// The endpoint.
         endpoint: String,
+        /// How many it needs in a row.
+        addresses: u32,
         /// The range.
-        range: ipnet::Ipv4Net,
+        range: Ipv4Net,
     },
     /// The flow records are given out.
     #[error(
@@ -149,6 +163,22 @@ pub enum LeaseError {
     },
 }
 
+/// `address`, or `run of 4 addresses`.
+fn run(addresses: u32) -> String {
+    if addresses == 1 { "address".to_owned() } else { format!("run of {addresses} addresses") }
+}
+
+fn more_transit(range: Ipv4Net) -> &'static str {
+    if range.prefix_len() > LARGEST_TRANSIT {
+        "a larger range has room for more"
+    } else {
+        "delete endpoints, lower their max_connections, or move some to another gateway"
+    }
+}
+
+/// Prefix length of the largest transit range.
+const LARGEST_TRANSIT: u8 = 17;
+
 /// How much can be given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
@@ -180,16 +210,64 @@ impl Leases {
 
     /// Number of an attachment.
     #[must_use]
-    pub fn link(&self, vpc: u16, interface: &str) -> Option<u32> {
-        let place = self.links.iter().position(|link| link.vpc == vpc && link.interface == interface)?;
+    pub fn link(&self, vpc: u16, attachment: &Attachment) -> Option<u32> {
+        let place = self.links.iter().position(|link| link.vpc == vpc && link.is_of(attachment))?;
         u32::try_from(place).ok()
     }
 
-    /// Number of a backend.
+    /// Number of what answers for a service in a VPC.
     #[must_use]
-    pub fn backend(&self, vpc: u16, address: Ipv4Addr) -> Option<u32> {
-        let place = self.backends.iter().position(|backend| *backend == BackendLease { vpc, address })?;
+    pub fn backend(&self, vpc: u16, target: &Target) -> Option<u32> {
+        let wanted = BackendLease::new(vpc, target);
+        let place = self.backends.iter().position(|backend| *backend == wanted)?;
         u32::try_from(place).ok()
+    }
+}
+
+impl LinkLease {
+    fn new(vpc: u16, attachment: &Attachment) -> Self {
+        let (vlan, vni) = (attachment.vlan(), attachment.vni());
+        Self { vpc, interface: attachment.interface.clone(), vlan, vni }
+    }
+
+    /// Whether it is the number of this attachment, its VPC apart.
+    #[must_use]
+    pub fn is_of(&self, attachment: &Attachment) -> bool {
+        self.interface == attachment.interface && (self.vlan, self.vni) == (attachment.vlan(), attachment.vni())
+    }
+
+    /// Whether it is of a whole interface.
+    #[must_use]
+    pub const fn is_untagged(&self) -> bool {
+        self.vlan.is_none() && self.vni.is_none()
+    }
+}
+
+impl BackendLease {
+    /// What answers for a service in a VPC.
+    #[must_use]
+    pub const fn new(vpc: u16, target: &Target) -> Self {
+        Self { vpc, address: target.address(), gateway: matches!(target, Target::Routed(_)) }
+    }
+}
+
+impl EndpointLease {
+    /// Its flow records.
+    #[must_use]
+    pub const fn block(&self) -> Range<u32> {
+        self.first_slot..self.first_slot + self.slots
+    }
+
+    /// How many transit addresses it has, one after another.
+    #[must_use]
+    pub const fn transit_addresses(&self) -> u32 {
+        transit_addresses(self.slots)
+    }
+
+    /// Numbers of its transit addresses, in a range that has them.
+    fn numbers(&self, range: Ipv4Net) -> Range<u32> {
+        let first = u32::from(self.transit) & u32::from(range.hostmask());
+        first..first + self.transit_addresses()
     }
 }
 

@@ -3,13 +3,27 @@
 //! Pure: no I/O, no tokio, no aya. `config` is the only maker of [`Desired`], so whoever holds one
 //! holds a configuration whose every rule was checked.
 
+mod attachment;
 pub mod leases;
 pub mod status;
 
-use std::{collections::BTreeMap, fmt, net::Ipv4Addr, num::NonZeroU16, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::Ipv4Addr,
+    num::NonZeroU16,
+    time::Duration,
+};
 
 use ipnet::Ipv4Net;
-use vpce_common::layout::MAX_SLOTS;
+use vpce_common::layout::{ADDRESS_SLOTS, MAX_SLOTS};
+
+pub use self::attachment::{Attachment, Segment, Vxlan};
+
+/// Port mappings that one gateway can have, those of each endpoint counted.
+pub const MAX_MAPPINGS: u32 = 65536;
+/// Prefixes that one gateway can have, those of each endpoint counted.
+pub const MAX_PREFIXES: u32 = 16384;
 
 /// Everything the gateway shall do, as one consistent whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +49,9 @@ pub struct Gateway {
     pub mode: Mode,
     /// What a client is told when its connection can't be opened.
     pub refuse: Refuse,
-    /// How long an idle flow lives.
+    /// ICMP errors of the gateway's own in a second at most, on each CPU; 0: none.
+    pub icmp_per_sec: u32,
+    /// How long an idle flow lives where its service says nothing else.
     pub timers: Timers,
     /// Flow records preallocated for all endpoints together.
     pub max_flows: u32,
@@ -75,8 +91,10 @@ impl Hook {
 /// What a client is told when its connection can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refuse {
-    /// A RST at once.
+    /// What a host without that port says: TCP a RST, UDP an ICMP error.
     Reset,
+    /// An ICMP error for both.
+    Icmp,
     /// Nothing.
     Drop,
 }
@@ -99,8 +117,8 @@ pub struct Timers {
 pub struct Vpc {
     /// The tenant; VPCs without one belong to the operator.
     pub domain: Option<String>,
-    /// Interfaces where the network meets the gateway; at least one.
-    pub attach: Vec<String>,
+    /// Where the network meets the gateway; at least one.
+    pub attach: Vec<Attachment>,
     /// The gateway's own address there, with the length of its on-link prefix.
     pub address: Ipv4Net,
     /// Named parts of the network; endpoint addresses come from them.
@@ -109,19 +127,51 @@ pub struct Vpc {
     pub next_hop: Option<Ipv4Addr>,
 }
 
-/// A published backend.
+/// What a provider publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Name of the VPC that the backend is in.
+    /// Name of the VPC that it leads to.
     pub vpc: String,
-    /// What answers.
-    pub backend: Backend,
-    /// Server port by what is dialled: at least one, at most 50.
+    /// What answers there.
+    pub target: Target,
+    /// Server port by what is dialled: at most 50. Those of a [`Target::Routed`] stay as they are;
+    /// none: every port is carried.
     pub ports: BTreeMap<Dial, Port>,
+    /// How long an idle flow lives.
+    pub timers: Timers,
     /// Tenants that may make endpoints besides the service's own.
     pub permissions: Vec<Permission>,
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What answers for a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One machine: a service of type interface. Clients dial an address of their own network.
+    Backend(Backend),
+    /// Whole networks: a service of type gateway. Clients dial the address itself.
+    Routed(Routed),
+}
+
+impl Target {
+    /// Who the packets are sent to in the service's VPC: the backend, or the router.
+    #[must_use]
+    pub const fn address(&self) -> Ipv4Addr {
+        match self {
+            Self::Backend(backend) => backend.address,
+            Self::Routed(routed) => routed.router,
+        }
+    }
+}
+
+/// The networks behind a service of type gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// At least one, at most 50; none overlaps another.
+    pub prefixes: BTreeSet<Ipv4Net>,
+    /// The VPC's router, which knows the way to all of them.
+    pub router: Ipv4Addr,
 }
 
 /// The one instance behind a service.
@@ -171,17 +221,30 @@ pub struct Endpoint {
     pub service: String,
     /// Name of the VPC it is dialled from.
     pub vpc: String,
-    /// Name of the subnet its address is of.
-    pub subnet: String,
-    /// The address asked for; absent: the next free one of the subnet.
-    pub address: Option<Ipv4Addr>,
+    /// Where clients dial it; nowhere of its own: an endpoint of a [`Target::Routed`].
+    pub place: Option<Place>,
     /// Open connections at once.
     pub max_connections: u32,
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,
 }
 
+/// Where an endpoint is in its VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the subnet its address is of.
+    pub subnet: String,
+    /// The address asked for; absent: the next free one of the subnet.
+    pub address: Option<Ipv4Addr>,
+}
+
 impl Endpoint {
+    /// The address asked for.
+    #[must_use]
+    pub fn asked(&self) -> Option<Ipv4Addr> {
+        self.place.as_ref()?.address
+    }
+
     /// Flow records reserved for the endpoint; see [`slots`].
     #[must_use]
     pub const fn slots(&self) -> u32 {
@@ -189,22 +252,29 @@ impl Endpoint {
     }
 }
 
-/// Flow records of an endpoint's block: a quarter more than its open connections, since a closed
-/// flow keeps its record until its timer ends; a power of two, as its ring of free records is.
+/// Flow records of an endpoint's block: more than its open connections, since a closed flow keeps
+/// its record until its timer ends; a power of two, as its ring of free records is.
 ///
-/// Above 26214 connections the quarter shrinks: one transit address has no ports for a larger
-/// block. `config` admits at most 32768 connections.
+/// A quarter more, or beyond 26214 connections the 32nd part: of so many, fewer close at once.
 #[must_use]
 pub const fn slots(max_connections: u32) -> u32 {
-    let wanted = max_connections.saturating_add(max_connections / 4);
-    match wanted {
+    let more = if max_connections <= QUARTER_MORE { max_connections / 4 } else { max_connections / 32 };
+    match max_connections.saturating_add(more) {
         ..=MIN_SLOTS => MIN_SLOTS,
         MAX_SLOTS.. => MAX_SLOTS,
-        _ => wanted.next_power_of_two(),
+        wanted => wanted.next_power_of_two(),
     }
 }
 
+/// Transit addresses of a block of so many flow records.
+#[must_use]
+pub const fn transit_addresses(slots: u32) -> u32 {
+    slots.div_ceil(ADDRESS_SLOTS)
+}
+
 const MIN_SLOTS: u32 = 64;
+/// The most connections of a block of 32768 records that leave a quarter of theirs spare.
+const QUARTER_MORE: u32 = 26_214;
 
 /// A port of an endpoint, of one protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -36,7 +36,7 @@ pub struct VpcStatus {
 /// An attachment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentStatus {
-    /// The interface.
+    /// The interface, and the part of it: `eth1`, `eth1 vlan 100`, `eth0 vni 42`.
     pub interface: String,
     /// `attached`, `missing`, or why it can't be attached.
     pub state: String,
@@ -53,7 +53,10 @@ pub struct ServiceStatus {
     pub vpc: String,
     /// Where it leads.
     pub backend: BackendStatus,
-    /// Port mappings.
+    /// Networks behind a service of type gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<Ipv4Net>,
+    /// Port mappings; none for a service of type gateway that carries every port.
     pub ports: Vec<PortStatus>,
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,
@@ -64,7 +67,7 @@ pub struct ServiceStatus {
 /// A backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendStatus {
-    /// `vm`, `lb` or `bms`.
+    /// `vm`, `lb` or `bms`; `router` for a service of type gateway.
     pub kind: String,
     /// Its address in the service's VPC.
     pub address: Ipv4Addr,
@@ -92,19 +95,22 @@ pub struct EndpointStatus {
     pub name: String,
     /// State of the guide (§5.4), `creating` or `accepted`.
     pub state: String,
-    /// Its address.
+    /// Its address; none for one of a service of type gateway.
     pub address: Option<Ipv4Addr>,
     /// Its service.
     pub service: String,
     /// Its VPC.
     pub vpc: String,
-    /// Its subnet.
-    pub subnet: String,
+    /// Its subnet; none for one of a service of type gateway.
+    pub subnet: Option<String>,
     /// What its backend sees as the client.
     pub transit_address: Option<Ipv4Addr>,
     /// Where it leads.
     pub backend: BackendStatus,
-    /// Port mappings.
+    /// Networks behind a service of type gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<Ipv4Net>,
+    /// Port mappings; none for a service of type gateway that carries every port.
     pub ports: Vec<PortStatus>,
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,

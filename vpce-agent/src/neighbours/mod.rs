@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vpce_common::wire::Mac;
+use vpce_common::layout::Station;
 
 /// An answer is asked for again after this.
 const FRESH: Duration = Duration::from_secs(5);
@@ -22,8 +22,8 @@ const PATIENCE: u32 = 3;
 pub struct Neighbour {
     /// Number of the link that it answered on.
     pub link: u32,
-    /// Its MAC, or its router's.
-    pub mac: Mac,
+    /// Where it is there, or its router.
+    pub station: Station,
 }
 
 /// A backend moves at most this often: two stations that claim its address must not keep the gateway busy.
@@ -95,11 +95,11 @@ impl Neighbours {
     }
 
     /// Notes who is where; answers whether that is news.
-    pub fn hear(&mut self, link: u32, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
+    pub fn hear(&mut self, link: u32, address: Ipv4Addr, station: Station, now: Instant) -> bool {
         let mut news = false;
         for entry in self.entries.values_mut() {
             if entry.wanted.address == address && entry.wanted.links.contains(&link) {
-                let found = Some(Neighbour { link, mac });
+                let found = Some(Neighbour { link, station });
                 let moves = entry.found != found;
                 let restless = entry.moved.is_some_and(|then| now.saturating_duration_since(then) < SETTLE);
                 if moves && entry.found.is_some() && restless {
@@ -132,10 +132,16 @@ impl Neighbours {
 
 #[cfg(test)]
 mod tests {
+    use vpce_common::wire::{Be32, Mac};
+
     use super::*;
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
-    const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const MAC: Station = station(1);
+
+    const fn station(last: u8) -> Station {
+        Station { mac: Mac([2, 0, 0, 0, 0, last]), hop: Mac([0; 6]), vtep: Be32::new(0) }
+    }
 
     fn wanted() -> BTreeMap<u32, Wanted> {
         BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![1, 2] })])
@@ -161,7 +167,7 @@ mod tests {
         neighbours.due(start);
         assert!(neighbours.hear(2, ADDRESS, MAC, start));
         assert!(!neighbours.hear(2, ADDRESS, MAC, start));
-        assert_eq!(neighbours.found(), BTreeMap::from([(7, Neighbour { link: 2, mac: MAC })]));
+        assert_eq!(neighbours.found(), BTreeMap::from([(7, Neighbour { link: 2, station: MAC })]));
         assert_eq!(neighbours.due(start + FRESH / 2), []);
         assert_eq!(neighbours.due(start + FRESH).len(), 2);
     }
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn two_that_claim_one_address_are_news_once_a_second() {
         let (mut neighbours, start) = neighbours();
-        let other = Mac([2, 0, 0, 0, 0, 2]);
+        let other = station(2);
         assert!(neighbours.hear(1, ADDRESS, MAC, start));
         let news = (0..1000).filter(|n| neighbours.hear(1, ADDRESS, [MAC, other][n % 2], start + SETTLE / 2));
         assert_eq!(news.count(), 0);
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_agent_knew_holds_until_it_proves_wrong() {
-        let known = Neighbour { link: 1, mac: MAC };
+        let known = Neighbour { link: 1, station: MAC };
         let mut neighbours = Neighbours::default();
         neighbours.want(wanted(), BTreeMap::from([(7, known)]));
         assert_eq!(neighbours.found(), BTreeMap::from([(7, known)]));

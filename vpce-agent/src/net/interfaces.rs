@@ -23,11 +23,9 @@ pub enum NetError {
         /// What the kernel said.
         source: rtnetlink::Error,
     },
-    /// No packet socket for ARP.
-    #[error("can't open a packet socket on {interface}: {source}; it needs CAP_NET_RAW")]
+    /// No packet socket.
+    #[error("can't open a packet socket: {source}; it needs CAP_NET_RAW")]
     Packet {
-        /// The interface.
-        interface: String,
         /// What the kernel said.
         source: io::Error,
     },
@@ -40,6 +38,8 @@ pub struct Interface {
     pub index: u32,
     /// Its address.
     pub mac: Mac,
+    /// Bytes of the largest IP packet that it carries.
+    pub mtu: u32,
     /// Where an XDP program sits on it, ours or another.
     pub xdp: Option<Hook>,
 }
@@ -69,11 +69,12 @@ impl Interfaces {
         let mut all = BTreeMap::new();
         while let Some(link) = links.try_next().await.map_err(|source| NetError::List { source })? {
             let mut name = None;
-            let mut interface = Interface { index: link.header.index, mac: Mac::default(), xdp: None };
+            let mut interface = Interface { index: link.header.index, mac: Mac::default(), mtu: 0, xdp: None };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(is) => name = Some(is),
                     LinkAttribute::Address(is) => interface.mac = Mac(is.try_into().unwrap_or_default()),
+                    LinkAttribute::Mtu(is) => interface.mtu = is,
                     LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().find_map(hook),
                     _ => {}
                 }

@@ -19,6 +19,7 @@ impl Kernel for Maps {
         match *change {
             Change::RemoveMapping(key) => self.mappings.remove(&key),
             Change::RemoveAddress(key) => self.addresses.remove(&key),
+            Change::RemovePrefix(key) => self.prefixes.remove(key),
             Change::RemoveIngress(key) => self.ingress.remove(&key),
             Change::SetSettings(settings) => self.settings.set(0, settings),
             Change::SetLink(number, link) => self.links.set(number, link),
@@ -27,6 +28,7 @@ impl Kernel for Maps {
             Change::SetEndpoint(number, endpoint) => self.endpoints.set(number, endpoint),
             Change::SetTransit(number, transit) => self.transit.set(number, transit),
             Change::SetAddress(key, number) => self.addresses.set(key, number),
+            Change::SetPrefix(key, number) => self.prefixes.set(key, number),
             Change::SetMapping(key, mapping) => self.mappings.set(key, mapping),
             Change::SetIngress(key, link) => self.ingress.set(key, link),
         }

@@ -3,19 +3,31 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Settings, Transit},
-    wire::{self, Be16, Be32, Mac},
+    layout::{
+        self, ADDRESS_SLOTS, Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, Settings,
+        Transit,
+    },
+    wire::{self, Be16, Be32},
 };
 
-use super::{Entries, plan::NO_LINK};
+use super::{
+    Entries,
+    plan::{NO_BACKEND, NO_LINK},
+};
 use crate::{
     model::{
-        Desired, Gateway, Protocol, Refuse,
+        Desired, Gateway, Protocol, Refuse, Segment, Target,
         leases::{EndpointLease, Held, Leases},
+        transit_addresses,
     },
     neighbours::Neighbour,
     net::Interface,
 };
+
+/// Bytes that VXLAN takes of the underlay's MTU: IPv4, UDP, its own header, and Ethernet inside.
+const VXLAN_WRAP: u32 = 50;
+/// How long fragments are waited for after the first one (RFC 1122 §3.3.2 lets hosts wait twice as long).
+const FRAGMENTS_SECS: u32 = 30;
 
 /// What the host and the network say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +48,7 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
         ingress: BTreeMap::new(),
         links: BTreeMap::new(),
         addresses: BTreeMap::new(),
+        prefixes: BTreeMap::new(),
         mappings: BTreeMap::new(),
         endpoints: BTreeMap::new(),
         backends: BTreeMap::new(),
@@ -44,22 +57,23 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     links(desired, leases, facts, &mut entries);
     backends(leases, facts, &mut entries);
     for (&number, lease) in &leases.endpoints {
-        endpoint(desired, number, lease, &mut entries);
+        endpoint(desired, number, lease, facts, &mut entries);
     }
     entries
 }
 
 fn settings(gateway: &Gateway, hertz: u32) -> Settings {
-    let ticks = |idle: Duration| u32::try_from(idle.as_secs()).unwrap_or(u32::MAX).saturating_mul(hertz);
     Settings {
         layout: LAYOUT,
-        opening: ticks(gateway.timers.opening),
-        established: ticks(gateway.timers.established),
-        closing: ticks(gateway.timers.closing),
-        udp: ticks(gateway.timers.udp),
-        reset: (gateway.refuse == Refuse::Reset).into(),
         transit: gateway.transit.network().into(),
         transit_mask: gateway.transit.netmask().into(),
+        refuse: match gateway.refuse {
+            Refuse::Drop => layout::DROP,
+            Refuse::Reset => layout::RESET,
+            Refuse::Icmp => layout::ICMP,
+        },
+        errors: gateway.icmp_per_sec.div_ceil(hertz.max(1)),
+        fragments: FRAGMENTS_SECS.saturating_mul(hertz),
         reserved: 0,
     }
 }
@@ -71,41 +85,47 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
     }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
-        for interface in &vpc.attach {
-            let (Some(link), Some(is)) = (leases.link(number, interface), facts.interfaces.get(interface)) else {
-                continue;
+        for attachment in &vpc.attach {
+            let is = facts.interfaces.get(&attachment.interface);
+            let (Some(link), Some(is)) = (leases.link(number, attachment), is) else { continue };
+            let (segment, local, wrap) = match &attachment.segment {
+                Segment::Untagged => (layout::Segment::UNTAGGED, Ipv4Addr::UNSPECIFIED, 0),
+                Segment::Vlan(id) => (layout::Segment::vlan(*id), Ipv4Addr::UNSPECIFIED, 0),
+                Segment::Vxlan(vxlan) => (layout::Segment::vxlan(vxlan.vni), vxlan.local, VXLAN_WRAP),
             };
-            let address = vpc.address.addr().into();
-            entries.links.insert(link, Link { ifindex: is.index, address, mac: is.mac, vpc: number });
-            entries.ingress.insert(Ingress { ifindex: is.index, vlan: 0 }, link);
+            let entry = Link {
+                ifindex: is.index,
+                address: vpc.address.addr().into(),
+                mac: is.mac,
+                vpc: number,
+                segment,
+                local: local.into(),
+                mtu: is.mtu.saturating_sub(wrap),
+            };
+            entries.links.insert(link, entry);
+            entries.ingress.insert(Ingress { ifindex: is.index, segment }, link);
         }
     }
 }
 
 fn backends(leases: &Leases, facts: &Facts, entries: &mut Entries) {
     for (number, lease) in (0..).zip(&leases.backends) {
-        let mut backend = Backend {
-            address: lease.address.into(),
-            ifindex: 0,
-            mac: Mac::default(),
-            gateway_mac: Mac::default(),
-            vpc: lease.vpc,
-            reachable: 0,
-        };
-        let link = |is: &Neighbour| entries.links.get(&is.link).filter(|link| link.ifindex != 0);
-        let neighbour = facts.neighbours.get(&number);
-        if let Some((neighbour, link)) = neighbour.and_then(|is| Some((is, link(is)?))) {
-            backend.ifindex = link.ifindex;
-            backend.mac = neighbour.mac;
-            backend.gateway_mac = link.mac;
-            backend.reachable = 1;
+        // A router is no backend: what it leads to keeps its address.
+        let address = if lease.gateway { Ipv4Addr::UNSPECIFIED } else { lease.address };
+        let mut backend = Backend { address: address.into(), vpc: lease.vpc, ..NO_BACKEND };
+        let is_there = |is: &&Neighbour| entries.links.get(&is.link).is_some_and(|link| link.ifindex != 0);
+        if let Some(neighbour) = facts.neighbours.get(&number).filter(is_there) {
+            (backend.link, backend.station, backend.reachable) = (neighbour.link, neighbour.station, 1);
         }
         entries.backends.insert(number, backend);
     }
 }
 
-fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, entries: &mut Entries) {
+fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, facts: &Facts, entries: &mut Entries) {
     let wanted = desired.endpoints.get(&lease.name).filter(|_| lease.held == Held::Serving);
+    let service = wanted.map(|endpoint| &desired.services[&endpoint.service]);
+    let timers = service.map_or(desired.gateway.timers, |service| service.timers);
+    let ticks = |idle: Duration| u32::try_from(idle.as_secs()).unwrap_or(u32::MAX).saturating_mul(facts.hertz);
     let entry = Endpoint {
         generation: lease.generation,
         limit: wanted.map_or(0, |endpoint| endpoint.max_connections),
@@ -114,30 +134,48 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, entries: &mut
         slots: lease.slots,
         transit: lease.transit.into(),
         accepted: wanted.is_some().into(),
+        all_ports: service.is_some_and(|service| service.ports.is_empty()).into(),
+        opening: ticks(timers.opening),
+        established: ticks(timers.established),
+        closing: ticks(timers.closing),
+        udp: ticks(timers.udp),
     };
     entries.endpoints.insert(number, entry);
     if lease.held != Held::Cut {
-        let block = Transit { endpoint: number, first_slot: lease.first_slot, slots: lease.slots };
-        entries.transit.insert(transit_number(&desired.gateway, lease.transit), block);
+        transit(&desired.gateway, number, lease, entries);
     }
-    let Some(wanted) = wanted else { return };
+    let (Some(wanted), Some(service)) = (wanted, service) else { return };
 
-    entries.addresses.insert(Local { vpc: lease.vpc.into(), address: lease.address.into() }, number);
-    for (dial, server) in &desired.services[&wanted.service].ports {
+    let vpc = lease.vpc.into();
+    if let Some(address) = lease.address {
+        entries.addresses.insert(Local { vpc, address: address.into() }, number);
+    }
+    if let (Target::Routed(routed), None) = (&service.target, &wanted.place) {
+        for prefix in &routed.prefixes {
+            let network = Prefix { vpc, network: prefix.network().into() };
+            entries.prefixes.insert((prefix.prefix_len().into(), network), number);
+        }
+    }
+    for (dial, server) in &service.ports {
         let dialled = Dialled {
-            endpoint: lease.address.into(),
-            vpc: lease.vpc,
+            endpoint: number,
             endpoint_port: Be16::new(dial.port.0.get()),
             protocol: match dial.protocol {
                 Protocol::Tcp => wire::TCP.into(),
                 Protocol::Udp => wire::UDP.into(),
             },
         };
-        let mapping = Mapping { endpoint: number, server_port: Be16::new(server.0.get()), reserved: 0 };
-        entries.mappings.insert(dialled, mapping);
+        entries.mappings.insert(dialled, Mapping { server_port: Be16::new(server.0.get()), reserved: 0 });
     }
 }
 
-fn transit_number(gateway: &Gateway, transit: Ipv4Addr) -> u32 {
-    Be32::from(transit).get() & u32::from(gateway.transit.hostmask())
+/// Every transit address of a lease, each with its share of the block.
+fn transit(gateway: &Gateway, endpoint: u32, lease: &EndpointLease, entries: &mut Entries) {
+    let first = Be32::from(lease.transit).get() & u32::from(gateway.transit.hostmask());
+    let slots = lease.slots.min(ADDRESS_SLOTS);
+    for (place, address) in (first..).take(transit_addresses(lease.slots) as usize).enumerate() {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        let first_slot = lease.first_slot + place as u32 * slots;
+        entries.transit.insert(address, Transit { endpoint, first_slot, slots });
+    }
 }

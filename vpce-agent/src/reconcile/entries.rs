@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit};
+use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Transit};
 
 /// The entries of every map that the agent writes. A number that is absent holds zeros.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Entries {
     pub links: BTreeMap<u32, Link>,
     /// Endpoints by address.
     pub addresses: BTreeMap<Local, u32>,
+    /// Gateway endpoints by prefix: its length in bits, and the network.
+    pub prefixes: BTreeMap<(u32, Prefix), u32>,
     /// Port mappings.
     pub mappings: BTreeMap<Dialled, Mapping>,
     /// Endpoints by number.

@@ -2,21 +2,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     net::Ipv4Addr,
+    os::fd::OwnedFd,
     time::Instant,
 };
 
-use vpce_common::{
-    layout::{LAYOUT, Pass},
-    wire::Mac,
-};
+use vpce_common::layout::{Heard, LAYOUT, Pass};
 
-use super::{Entries, Facts, Reader as _, apply, compile, observe, plan};
+use super::{
+    Entries, Facts, Reader as _, apply, compile, observe, plan,
+    words::{self, Word},
+};
 use crate::{
-    dataplane::{Dataplane, DataplaneError, Target, hertz},
+    dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Desired, Hook, Mode,
+        Attachment, Desired, Segment,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -52,19 +54,6 @@ pub enum ReconcileError {
     StateLost,
 }
 
-/// An ARP question to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// The interface to ask on.
-    pub interface: String,
-    /// Who is looked for.
-    pub wanted: Ipv4Addr,
-    /// The gateway's MAC there.
-    pub mac: Mac,
-    /// The gateway's address there.
-    pub address: Ipv4Addr,
-}
-
 /// The gateway.
 pub struct Gateway {
     pub(super) dataplane: Dataplane,
@@ -75,10 +64,10 @@ pub struct Gateway {
     neighbours: Neighbours,
     adopted: BTreeMap<u32, Neighbour>,
     pub(super) last: Option<Entries>,
-    /// Why links can't be attached, by number.
-    pub(super) failures: BTreeMap<u32, String>,
-    /// Links whose interface is away, by number.
-    missing: BTreeSet<u32>,
+    /// Why the program can't be attached, by interface.
+    pub(super) failures: BTreeMap<String, String>,
+    /// Interfaces that are away.
+    pub(super) missing: BTreeSet<String>,
     reap_next: u32,
     reap_end: u32,
 }
@@ -168,7 +157,7 @@ impl Gateway {
     #[must_use]
     pub fn is_stale(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
         let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<Interface>> {
-            self.interfaces().map(|name| all.get(name).copied()).collect()
+            self.attachments().map(|attachment| all.get(&attachment.interface).copied()).collect()
         };
         self.last.is_none()
             || !self.failures.is_empty()
@@ -176,11 +165,12 @@ impl Gateway {
             || self.facts.neighbours != self.neighbours.found()
     }
 
-    /// Lets the reaper look at the next share of the flow records that were given out.
+    /// Lets the reaper look at the next share of the flow records that were given out; answers what is to
+    /// be said to the ends of those that it freed.
     ///
     /// # Errors
     /// When the kernel refuses the run.
-    pub fn reap(&mut self) -> Result<(), ReconcileError> {
+    pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
         // Closed flows of a block that was given back keep their keys until they are looked at.
         self.reap_end = self.reap_end.max(end);
@@ -191,22 +181,42 @@ impl Gateway {
         self.dataplane.reap(Pass { first: self.reap_next, count })?;
         self.reap_next += count;
         self.dataplane.flush_log();
-        Ok(())
+        let mut words = Vec::new();
+        while let Some(ended) = self.dataplane.maps.ended.next() {
+            let client = self.dataplane.maps.link(ended.client_link)?;
+            let backend = self.dataplane.maps.backend(ended.ends.backend)?;
+            let link = self.dataplane.maps.link(backend.link)?;
+            let reachable = (backend.reachable != 0).then_some((&link, backend.station));
+            words.extend(words::last_words(&ended, &client, reachable));
+        }
+        Ok(words)
     }
 
     /// The ARP questions to send now.
-    pub fn questions(&mut self, now: Instant) -> Vec<Question> {
+    pub fn questions(&mut self, now: Instant) -> Vec<Word> {
         let due = self.neighbours.due(now);
-        due.into_iter().filter_map(|(link, wanted)| self.question(link, wanted)).collect()
+        due.into_iter().flat_map(|(link, wanted)| self.question(link, wanted)).collect()
     }
 
-    /// Notes an ARP answer; answers whether it is news.
-    pub fn hear(&mut self, interface: &str, address: Ipv4Addr, mac: Mac, now: Instant) -> bool {
+    /// Notes who said where they are; answers whether that is news.
+    pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        for (number, _) in (0..).zip(&self.leases.links).filter(|(_, link)| link.interface == interface) {
-            news |= self.neighbours.hear(number, address, mac, now);
+        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.next() {
+            if self.neighbours.hear(link, address.into(), station, now) {
+                let address = Ipv4Addr::from(address);
+                tracing::info!(%address, mac = %station.mac, "backend found");
+                news = true;
+            }
         }
         news
+    }
+
+    /// Readable while somebody said where they are.
+    ///
+    /// # Errors
+    /// When the process may have no more descriptors.
+    pub fn ears(&self) -> io::Result<OwnedFd> {
+        self.dataplane.maps.heard.descriptor()
     }
 
     /// Whether every backend was found.
@@ -215,16 +225,19 @@ impl Gateway {
         self.neighbours.all_found()
     }
 
-    /// The interfaces to listen on.
-    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.desired.vpcs.values().flat_map(|vpc| vpc.attach.iter().map(String::as_str))
+    /// All attachments.
+    pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
+        self.desired.vpcs.values().flat_map(|vpc| &vpc.attach)
     }
 
-    fn question(&self, link: u32, wanted: Ipv4Addr) -> Option<Question> {
-        let lease = self.leases.links.get(link as usize)?;
-        let interface = self.facts.interfaces.get(&lease.interface)?;
-        let vpc = self.desired.vpcs.values().find(|vpc| vpc.attach.contains(&lease.interface))?;
-        Some(Question { interface: lease.interface.clone(), wanted, mac: interface.mac, address: vpc.address.addr() })
+    fn question(&self, number: u32, wanted: Ipv4Addr) -> Vec<Word> {
+        let link = self.last.as_ref().and_then(|entries| entries.links.get(&number)).filter(|link| link.ifindex != 0);
+        let lease = self.leases.links.get(number as usize);
+        let (Some(link), Some(lease)) = (link, lease) else { return Vec::new() };
+        let remotes =
+            self.attachments().find(|attachment| lease.is_of(attachment)).map(|attachment| &attachment.segment);
+        let remotes = if let Some(Segment::Vxlan(vxlan)) = remotes { &vxlan.remotes[..] } else { &[] };
+        words::question(link, wanted, remotes)
     }
 
     /// Whom to look for: each backend that is on link, else the router of its VPC.
@@ -233,13 +246,13 @@ impl Gateway {
         for service in self.desired.services.values() {
             let vpc = &self.desired.vpcs[&service.vpc];
             let vpc_number = self.leases.vpcs[&service.vpc];
-            let backend = service.backend.address;
-            let Some(number) = self.leases.backend(vpc_number, backend) else { continue };
+            let backend = service.target.address();
+            let Some(number) = self.leases.backend(vpc_number, &service.target) else { continue };
             let on_link = vpc.address.trunc().contains(&backend)
                 || vpc.next_hop.is_none()
                 || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
             let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
-            let links = vpc.attach.iter().filter_map(|interface| self.leases.link(vpc_number, interface)).collect();
+            let links = vpc.attach.iter().filter_map(|attachment| self.leases.link(vpc_number, attachment)).collect();
             wanted.insert(number, Wanted { address, links });
         }
         wanted
@@ -274,72 +287,15 @@ impl Gateway {
         leases.endpoints.retain(|number, _| !empty.contains(number));
         Ok(Some(leases))
     }
-
-    /// Attaches to every interface that is there, and lets go of those that are no longer ours.
-    fn attach(&mut self) -> Result<(), ReconcileError> {
-        let hooks = match self.desired.gateway.mode {
-            Mode::Auto => vec![Hook::Native, Hook::Generic],
-            Mode::Xdp => vec![Hook::Native],
-            Mode::Generic => vec![Hook::Generic],
-        };
-        let mut targets = Vec::new();
-        for (name, vpc) in &self.desired.vpcs {
-            for interface in &vpc.attach {
-                let Some(number) = self.leases.link(self.leases.vpcs[name], interface) else { continue };
-                let ifindex = self.facts.interfaces.get(interface).map(|is| is.index);
-                let (interface, hooks) = (interface.clone(), hooks.clone());
-                targets.push((ifindex, Target { number, interface, ifindex: 0, hooks, again: false }));
-            }
-        }
-        let ours: Vec<u32> = targets.iter().map(|(_, target)| target.number).collect();
-        self.dataplane.detach_all_but(&ours)?;
-        self.failures.retain(|number, _| ours.contains(number));
-        for (ifindex, target) in targets {
-            let number = target.number;
-            let Some(ifindex) = ifindex else {
-                self.dataplane.detach(number)?;
-                if self.missing.insert(number) {
-                    tracing::warn!(interface = target.interface, "interface is missing; attached when it comes back");
-                }
-                continue;
-            };
-            self.missing.remove(&number);
-            let hook = self.facts.interfaces[&target.interface].xdp;
-            if self.dataplane.holds(number, ifindex) && hook.is_some_and(|hook| target.hooks.contains(&hook)) {
-                continue;
-            }
-            // Another hook is asked for, or somebody took the program off.
-            let again = self.dataplane.detach(number)?;
-            let target = Target { ifindex, again, ..target };
-            match self.dataplane.attach(&target) {
-                Ok(()) => {
-                    tracing::info!(interface = target.interface, ifindex, "attached");
-                    self.failures.remove(&number);
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.failures.get(&number) != Some(&error) {
-                        tracing::warn!(interface = target.interface, "{error}");
-                    }
-                    self.failures.insert(number, error);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Where an earlier agent knew backends to be.
 fn adopt(dataplane: &Dataplane, leases: &Leases) -> Result<BTreeMap<u32, Neighbour>, MapError> {
-    let mut links = BTreeMap::new();
-    for (number, _) in (0..).zip(&leases.links) {
-        links.insert(dataplane.maps.link(number)?.ifindex, number);
-    }
     let mut adopted = BTreeMap::new();
     for (number, _) in (0..).zip(&leases.backends) {
         let backend = dataplane.maps.backend(number)?;
-        if let (1, Some(&link)) = (backend.reachable, links.get(&backend.ifindex)) {
-            adopted.insert(number, Neighbour { link, mac: backend.mac });
+        if backend.reachable != 0 {
+            adopted.insert(number, Neighbour { link: backend.link, station: backend.station });
         }
     }
     Ok(adopted)

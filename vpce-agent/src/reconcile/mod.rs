@@ -6,15 +6,18 @@ mod apply;
 mod compile;
 mod entries;
 mod gateway;
+mod hooks;
 mod observe;
 mod plan;
 mod report;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use apply::{Kernel, apply};
 pub use compile::{Facts, compile};
 pub use entries::Entries;
-pub use gateway::{Gateway, Question, ReconcileError};
+pub use gateway::{Gateway, ReconcileError};
 pub use observe::{Reader, observe};
 pub use plan::{Change, plan};
+pub use words::Word;

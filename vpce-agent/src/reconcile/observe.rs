@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use vpce_common::layout::{
-    Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, TRANSIT_ADDRESSES, Transit,
+    Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, TRANSIT_ADDRESSES, Transit,
 };
 
 use super::Entries;
@@ -15,6 +15,7 @@ pub trait Reader {
     fn settings(&self) -> Result<Settings, MapError>;
     fn ingress(&self) -> Result<BTreeMap<Ingress, u32>, MapError>;
     fn addresses(&self) -> Result<BTreeMap<Local, u32>, MapError>;
+    fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError>;
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError>;
     fn link(&self, number: u32) -> Result<Link, MapError>;
     fn endpoint(&self, number: u32) -> Result<Endpoint, MapError>;
@@ -31,6 +32,9 @@ impl Reader for Maps {
     }
     fn addresses(&self) -> Result<BTreeMap<Local, u32>, MapError> {
         self.addresses.all()
+    }
+    fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError> {
+        self.prefixes.all()
     }
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         self.mappings.all()
@@ -71,6 +75,7 @@ pub fn observe(maps: &impl Reader, desired: &Entries, last: Option<&Entries>) ->
         settings: maps.settings()?,
         ingress: maps.ingress()?,
         addresses: maps.addresses()?,
+        prefixes: maps.prefixes()?,
         mappings: maps.mappings()?,
         links: numbers(&desired.links, last.map(|last| &last.links), MAX_LINKS, |number| maps.link(number))?,
         endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), MAX_ENDPOINTS, |number| {

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit},
+    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit},
     wire::{Be32, Mac},
 };
 
@@ -27,6 +27,7 @@ use super::Entries;
 pub enum Change {
     RemoveMapping(Dialled),
     RemoveAddress(Local),
+    RemovePrefix((u32, Prefix)),
     RemoveIngress(Ingress),
     SetSettings(Settings),
     SetLink(u32, Link),
@@ -36,15 +37,37 @@ pub enum Change {
     SetEndpoint(u32, Endpoint),
     SetTransit(u32, Transit),
     SetAddress(Local, u32),
+    SetPrefix((u32, Prefix), u32),
     SetMapping(Dialled, Mapping),
     SetIngress(Ingress, u32),
 }
 
-pub(super) const NO_LINK: Link = Link { ifindex: 0, address: Be32::new(0), mac: Mac([0; 6]), vpc: 0 };
+pub(super) const NO_LINK: Link = Link {
+    ifindex: 0,
+    address: Be32::new(0),
+    mac: Mac([0; 6]),
+    vpc: 0,
+    segment: Segment::UNTAGGED,
+    local: Be32::new(0),
+    mtu: 0,
+};
+const NO_STATION: Station = Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) };
 pub(super) const NO_BACKEND: Backend =
-    Backend { address: Be32::new(0), ifindex: 0, mac: Mac([0; 6]), gateway_mac: Mac([0; 6]), vpc: 0, reachable: 0 };
-pub(super) const NO_ENDPOINT: Endpoint =
-    Endpoint { generation: 0, limit: 0, backend: 0, first_slot: 0, slots: 0, transit: Be32::new(0), accepted: 0 };
+    Backend { address: Be32::new(0), link: 0, station: NO_STATION, vpc: 0, reachable: 0 };
+pub(super) const NO_ENDPOINT: Endpoint = Endpoint {
+    generation: 0,
+    limit: 0,
+    backend: 0,
+    first_slot: 0,
+    slots: 0,
+    transit: Be32::new(0),
+    accepted: 0,
+    all_ports: 0,
+    opening: 0,
+    established: 0,
+    closing: 0,
+    udp: 0,
+};
 pub(super) const NO_TRANSIT: Transit = Transit { endpoint: 0, first_slot: 0, slots: 0 };
 
 /// The writes that turn `observed` into `desired`; none where they are equal.
@@ -57,10 +80,11 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
 
     // By its old ports to its new backend: one that opens as another must not lead there.
     let is_wrong = |(key, is): &(&Dialled, &Mapping)| {
-        desired.mappings.get(key).is_none_or(|then| then != *is && other.contains(&is.endpoint))
+        desired.mappings.get(key).is_none_or(|then| then != *is && other.contains(&key.endpoint))
     };
     plan.extend(observed.mappings.iter().filter(is_wrong).map(|(key, _)| Change::RemoveMapping(*key)));
     plan.extend(gone(&desired.addresses, &observed.addresses).map(Change::RemoveAddress));
+    plan.extend(gone(&desired.prefixes, &observed.prefixes).map(Change::RemovePrefix));
     plan.extend(gone(&desired.ingress, &observed.ingress).map(Change::RemoveIngress));
 
     for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {
@@ -86,8 +110,9 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
             step(plan, *number, is, *then);
         }
     }
-    plan.extend(new(&desired.addresses, &observed.addresses).map(|(key, value)| Change::SetAddress(key, value)));
     plan.extend(new(&desired.mappings, &observed.mappings).map(|(key, value)| Change::SetMapping(key, value)));
+    plan.extend(new(&desired.addresses, &observed.addresses).map(|(key, value)| Change::SetAddress(key, value)));
+    plan.extend(new(&desired.prefixes, &observed.prefixes).map(|(key, value)| Change::SetPrefix(key, value)));
     plan.extend(new(&desired.ingress, &observed.ingress).map(|(key, value)| Change::SetIngress(key, value)));
     for (number, is, then) in &mut endpoints {
         step(plan, *number, is, *then);
@@ -95,10 +120,11 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     changes
 }
 
-/// Whether an endpoint opens, or becomes another thing: under open flows only its limit changes, and
-/// whether it takes new ones.
+/// Whether an endpoint opens, or becomes another thing: under open flows only its limit, its timers and
+/// what it takes of new ones change.
 fn is_other(is: &Endpoint, then: &Endpoint) -> bool {
-    is.accepted < then.accepted || Endpoint { limit: then.limit, accepted: then.accepted, ..*is } != *then
+    let what = |of: &Endpoint| (of.generation, of.backend, of.first_slot, of.slots, of.transit);
+    is.accepted < then.accepted || what(is) != what(then)
 }
 
 /// Writes an endpoint, unless it is that already.

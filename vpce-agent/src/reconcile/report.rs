@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::Ipv4Net;
 use vpce_common::reason::DropReason;
 
 use super::Gateway;
 use crate::{
     maps::MapError,
     model::{
-        BackendKind, Dial, Endpoint, Port, Service, Vpc,
+        Attachment, Backend, BackendKind, Dial, Endpoint, Port, Service, Target, Vpc,
         status::{
             AttachmentStatus, BackendStatus, ConnectionStatus, EndpointStatus, PacketStatus, PortStatus, ServiceStatus,
             Status, TrafficStatus, VpcStatus,
@@ -34,14 +35,12 @@ impl Gateway {
     }
 
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
-        let number = self.leases.vpcs[name];
-        let attachment = |interface: &String| {
-            let link = self.leases.link(number, interface);
-            let is = self.facts.interfaces.get(interface);
-            let attached = link.zip(is).is_some_and(|(link, is)| self.dataplane.holds(link, is.index));
-            let failure = link.and_then(|link| self.failures.get(&link));
+        let attachment = |attachment: &Attachment| {
+            let is = self.facts.interfaces.get(&attachment.interface);
+            let attached = is.is_some_and(|is| self.dataplane.holds(is.index));
+            let failure = self.failures.get(&attachment.interface);
             AttachmentStatus {
-                interface: interface.clone(),
+                interface: attachment.to_string(),
                 state: match failure {
                     Some(failure) => failure.clone(),
                     None if attached => "attached".to_owned(),
@@ -65,6 +64,7 @@ impl Gateway {
             name: name.to_owned(),
             vpc: service.vpc.clone(),
             backend: self.backend(service),
+            prefixes: prefixes(service),
             ports: ports(service),
             tags: service.tags.clone(),
             endpoints: endpoints.map(|(name, _)| name.clone()).collect(),
@@ -72,18 +72,19 @@ impl Gateway {
     }
 
     fn backend(&self, service: &Service) -> BackendStatus {
-        let number = self.leases.backend(self.leases.vpcs[&service.vpc], service.backend.address);
+        let number = self.leases.backend(self.leases.vpcs[&service.vpc], &service.target);
         let neighbour = number.and_then(|number| self.facts.neighbours.get(&number));
         BackendStatus {
-            kind: match service.backend.kind {
-                BackendKind::Vm => "vm",
-                BackendKind::Lb => "lb",
-                BackendKind::Bms => "bms",
+            kind: match &service.target {
+                Target::Backend(Backend { kind: BackendKind::Vm, .. }) => "vm",
+                Target::Backend(Backend { kind: BackendKind::Lb, .. }) => "lb",
+                Target::Backend(Backend { kind: BackendKind::Bms, .. }) => "bms",
+                Target::Routed(_) => "router",
             }
             .to_owned(),
-            address: service.backend.address,
+            address: service.target.address(),
             vpc: service.vpc.clone(),
-            mac: neighbour.map(|neighbour| neighbour.mac.to_string()),
+            mac: neighbour.map(|neighbour| neighbour.station.mac.to_string()),
         }
     }
 
@@ -97,12 +98,13 @@ impl Gateway {
         let mut status = EndpointStatus {
             name: name.to_owned(),
             state: if in_kernel { "accepted" } else { "creating" }.to_owned(),
-            address: lease.map(|(_, lease)| lease.address),
+            address: lease.and_then(|(_, lease)| lease.address),
             service: endpoint.service.clone(),
             vpc: endpoint.vpc.clone(),
-            subnet: endpoint.subnet.clone(),
+            subnet: endpoint.place.as_ref().map(|place| place.subnet.clone()),
             transit_address: lease.map(|(_, lease)| lease.transit),
             backend: self.backend(service),
+            prefixes: prefixes(service),
             ports: ports(service),
             tags: endpoint.tags.clone(),
             connections: ConnectionStatus { limit: endpoint.max_connections, ..ConnectionStatus::default() },
@@ -122,6 +124,13 @@ impl Gateway {
             status.drops = by_reason(&dropped);
         }
         Ok(status)
+    }
+}
+
+fn prefixes(service: &Service) -> Vec<Ipv4Net> {
+    match &service.target {
+        Target::Backend(_) => Vec::new(),
+        Target::Routed(routed) => routed.prefixes.iter().copied().collect(),
     }
 }
 

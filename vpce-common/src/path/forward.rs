@@ -1,13 +1,20 @@
 //! From the client to the backend, on a known flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, hop, transport::Transport};
+use super::{
+    End, Stage,
+    exit::{self, drop_at},
+    fragment,
+    link::Arrival,
+    packet::Part,
+    transport::Transport,
+};
 use crate::{
     dataplane::Dataplane,
     layout::FlowKey,
     reason::DropReason,
     slots,
     state::{self, Side},
-    wire::{EthHdr, Ipv4Hdr},
+    wire::Ipv4Hdr,
 };
 
 /// Translates a packet of the flow in `slot` and notes what it says of the connection.
@@ -15,47 +22,36 @@ use crate::{
 pub(super) fn forward<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
-    eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
+    part: Part,
     packet: &mut T,
     key: &FlowKey,
     slot: u32,
-) -> Stage<Verdict> {
-    let flow = plane.flow(slot).ok_or(Verdict::Drop(DropReason::Internal))?;
+) -> Stage<End> {
+    let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
     let state = flow.state.load();
     let ends = flow.ends();
     if !state::usable(state) || ends.key != *key {
-        return Err(Verdict::Drop(DropReason::Contended));
+        return Err(End::drop(DropReason::Contended));
     }
-    let number = Some(ends.endpoint);
-    let endpoint = plane.endpoint(ends.endpoint).ok_or(Verdict::Drop(DropReason::Internal))?;
-    if endpoint.generation != ends.generation {
-        return Err(drop_at(plane, number, DropReason::StaleFlow));
-    }
-    let backend = plane.backend(ends.backend).ok_or(Verdict::Drop(DropReason::Internal))?;
-    if backend.reachable == 0 {
-        return Err(drop_at(plane, number, DropReason::BackendUnreachable));
-    }
-    hop(plane, ip, ends.endpoint)?;
-    if packet.track(flow, state, Side::Client, plane.jiffies()) {
-        slots::give_back(plane, ends.endpoint, slot);
-    }
-    flow.meet(arrival.link_number, eth.from);
+    let mut leave = exit::to_backend(plane, arrival, ip, ends)?;
+    let change = packet.track(flow, state, Side::Client, plane.jiffies());
+    slots::settle(plane, ends.endpoint, slot, change);
+    flow.meet(arrival.link_number, arrival.station);
+    fragment::note(plane, arrival, ip, part, slot, state);
 
-    eth.to = backend.mac;
-    eth.from = backend.gateway_mac;
-    ip.src_addr = ends.transit.to_wire();
-    ip.dst_addr = backend.address.to_wire();
-    ip.ttl -= 1;
-    ip.check = ends.forward_ip.apply(ip.check);
+    exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
     packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
+    if !packet.greets() {
+        leave.mss = 0;
+    }
 
     if !state::still(flow, state) {
-        return Err(Verdict::Drop(DropReason::Contended));
+        return Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended));
     }
     if let Some(stats) = plane.stats(ends.endpoint) {
         stats.forward_packets.add(1);
-        stats.forward_bytes.add(arrival.length as u64);
+        stats.forward_bytes.add(arrival.bytes());
     }
-    Ok(Verdict::Forward(backend.ifindex))
+    Ok(End::leave(leave))
 }

@@ -1,14 +1,19 @@
 //! The packet path, as a list of stages.
 //!
 //! link -> ARP | IPv4 -> reply (to a transit address) | forward (of a known flow) | open a flow;
-//! ICMP is answered (echo) or translated (an error about a flow).
-//! A stage answers what the next one needs, or the [`Verdict`] that ends the packet. A packet that
-//! is not ours is passed on untouched; one that is ours and can't be translated is dropped with a
-//! reason, never passed on.
+//! ICMP is answered (echo) or translated (an error about a flow); later fragments follow the first.
+//! A stage answers what the next one needs, or the [`End`] of the packet, which `leave` carries out.
+//! A packet that is not ours is passed on untouched; one that is ours and can't be translated is
+//! dropped with a reason, never passed on.
 
 mod answer;
 mod error;
+mod exit;
 mod forward;
+mod fragment;
+mod leave;
+mod link;
+mod mss;
 mod open;
 mod packet;
 mod refuse;
@@ -17,92 +22,80 @@ mod reply;
 mod tests;
 mod transport;
 
-use self::transport::Transport;
+pub use self::leave::{End, Outcome, leave};
+use self::{exit::drop_at, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     dataplane::{Dataplane, Frame},
-    layout::{Ingress, Link, Local, Settings, Totals},
+    layout::Settings,
     reason::DropReason,
     slots, state,
     wire::{
-        Be32, ECHO_REQUEST, ETHERTYPE_ARP, ETHERTYPE_IPV4, EthHdr, ICMP, IcmpHdr, Ipv4Hdr, TCP, TIME_EXCEEDED, UDP,
-        UNREACHABLE,
+        Be32, ECHO_REQUEST, ETHERTYPE_ARP, ETHERTYPE_IPV4, ICMP, IcmpHdr, Ipv4Hdr, TCP, TIME_EXCEEDED, UDP, UNREACHABLE,
     },
 };
 
-/// How the path ends.
+/// How the path ends. Numbers are those of the interface that the frame leaves by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Not ours: the kernel's, untouched.
     Pass,
-    /// Translated towards the backend; leaves by this interface.
+    /// Translated towards the backend.
     Forward(u32),
-    /// Translated towards the client; leaves by this interface.
+    /// Translated towards the client.
     Reply(u32),
-    /// Turned into the gateway's own answer; goes back where it came from.
-    Answer,
-    /// Turned into a RST; goes back where it came from. Counts as dropped for this reason.
-    Refuse(DropReason),
+    /// Turned into the gateway's own answer.
+    Answer(u32),
+    /// Turned into what tells its sender of this reason, for which it counts as dropped.
+    Refuse(DropReason, u32),
     /// Ours, and not translated.
     Drop(DropReason),
 }
 
 /// What a stage answers: something for the next one, or the end.
-type Stage<T> = Result<T, Verdict>;
+type Stage<T> = Result<T, End>;
 
-/// A frame on its way: where it came in, what holds for the gateway.
-struct Arrival<'p> {
-    settings: &'p Settings,
-    link_number: u32,
-    link: &'p Link,
-    /// Bytes of the frame.
-    length: usize,
-}
-
-/// Takes one frame that came in by interface `ifindex` through the gateway.
+/// Takes one frame that came in by interface `ifindex` through the gateway: decides what becomes of it,
+/// and does what can be done in place. The rest is for [`leave`].
 #[inline(always)]
-pub fn path<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: F, ifindex: u32) -> Verdict {
-    let (Ok(verdict) | Err(verdict)) = stages(plane, frame, ifindex);
-    verdict
+pub fn path<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> End {
+    let Some(arrival) = link::arrive(plane, &mut frame, ifindex) else { return End::PASS };
+    let (Ok(mut end) | Err(mut end)) = stages(plane, &arrival, frame);
+    (end.kind, end.head) = (arrival.kind, arrival.head);
+    end
 }
 
 #[inline(always)]
-fn stages<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> Stage<Verdict> {
-    let length = frame.length();
-    let eth = frame.take::<EthHdr>().ok_or(Verdict::Pass)?;
-    let link_number = plane.ingress(&Ingress { ifindex, vlan: 0 }).ok_or(Verdict::Pass)?;
-    let link = plane.link(link_number).ok_or(Verdict::Pass)?;
-    let settings = plane.settings().ok_or(Verdict::Pass)?;
-    let arrival = Arrival { settings, link_number, link, length };
-    match eth.kind {
-        ETHERTYPE_ARP => answer::arp(plane, &arrival, eth, &mut frame),
-        ETHERTYPE_IPV4 if eth.to == link.mac => ipv4(plane, &arrival, eth, frame),
-        _ => Err(Verdict::Pass),
+fn stages<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<End> {
+    match arrival.kind {
+        ETHERTYPE_ARP => answer::arp(plane, arrival, &mut frame),
+        ETHERTYPE_IPV4 if arrival.to == arrival.link.mac => ipv4(plane, arrival, frame),
+        _ => Err(End::PASS),
     }
 }
 
 #[inline(always)]
-fn ipv4<'f, D: Dataplane, F: Frame<'f>>(
-    plane: &D,
-    arrival: &Arrival<'_>,
-    eth: &'f mut EthHdr,
-    mut frame: F,
-) -> Stage<Verdict> {
-    let ip = frame.take::<Ipv4Hdr>().ok_or(Verdict::Pass)?;
+fn ipv4<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<End> {
+    let ip = frame.take::<Ipv4Hdr>().ok_or(End::PASS)?;
     let payload = packet::ipv4(ip, &mut frame, arrival.length).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+    let part = packet::part(ip);
+    if matches!(part, Part::Later) {
+        return fragment::follow(plane, arrival, ip);
+    }
     match ip.proto {
         TCP => {
             let tcp = packet::tcp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            flow(plane, arrival, eth, ip, tcp, frame)
+            flow(plane, arrival, ip, part, tcp, frame)
         }
         UDP => {
-            let udp = packet::udp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            flow(plane, arrival, eth, ip, udp, frame)
+            let udp = packet::udp(&mut frame, payload, part).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            flow(plane, arrival, ip, part, udp, frame)
         }
-        ICMP => {
+        // Of a message in parts neither the length nor the checksum is known here.
+        ICMP if matches!(part, Part::Whole) => {
             let icmp = packet::icmp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
             match icmp.kind {
-                ECHO_REQUEST if icmp.code == 0 => answer::echo(plane, arrival, eth, ip, icmp),
-                UNREACHABLE | TIME_EXCEEDED => error(plane, arrival, eth, ip, icmp, frame, payload),
+                ECHO_REQUEST if icmp.code == 0 => answer::echo(plane, arrival, ip, icmp),
+                UNREACHABLE | TIME_EXCEEDED => error(plane, arrival, ip, icmp, frame, payload),
                 _ => Err(unfit(plane, arrival, ip, DropReason::Protocol)),
             }
         }
@@ -114,17 +107,16 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(
 fn error<'f, D: Dataplane, F: Frame<'f>>(
     plane: &D,
     arrival: &Arrival<'_>,
-    eth: &'f mut EthHdr,
     ip: &'f mut Ipv4Hdr,
     icmp: &'f mut IcmpHdr,
     mut frame: F,
     payload: usize,
-) -> Stage<Verdict> {
+) -> Stage<End> {
     let quoted = packet::quoted(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        error::reply(plane, arrival, eth, ip, icmp, quoted)
+        error::reply(plane, arrival, ip, icmp, quoted)
     } else {
-        error::forward(plane, arrival, eth, ip, icmp, quoted)
+        error::forward(plane, arrival, ip, icmp, quoted)
     }
 }
 
@@ -132,31 +124,34 @@ fn error<'f, D: Dataplane, F: Frame<'f>>(
 fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
-    eth: &'f mut EthHdr,
     ip: &'f mut Ipv4Hdr,
+    part: Part,
     mut packet: T,
     frame: F,
-) -> Stage<Verdict> {
+) -> Stage<End> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return reply::reply(plane, arrival, eth, ip, &mut packet);
+        return reply::reply(plane, arrival, ip, part, &mut packet);
     }
     let key = packet.key(ip, arrival.link.vpc);
     let known = plane.find(&key).filter(|slot| !dials_again(plane, &packet, *slot));
     let slot = if let Some(slot) = known {
         Ok(slot)
     } else {
-        let endpoint = arrival.endpoint(plane, ip).ok_or(Verdict::Pass)?;
-        hop(plane, ip, endpoint)?;
-        open::open(plane, arrival, eth, &packet, &key, endpoint)
+        let endpoint = arrival.endpoint(plane, ip).ok_or(End::PASS)?;
+        exit::hop(plane, arrival, ip, endpoint)?;
+        open::open(plane, arrival, &packet, &key, endpoint)
     };
-    match slot.and_then(|slot| forward::forward(plane, arrival, eth, ip, &mut packet, &key, slot)) {
-        Err(Verdict::Drop(reason)) if packet.opens() => {
-            if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
-                stats.refused.add(1);
+    match slot.and_then(|slot| forward::forward(plane, arrival, ip, part, &mut packet, &key, slot)) {
+        Ok(end) => Ok(end),
+        Err(end) => {
+            let Some(reason) = end.dropped() else { return Err(end) };
+            if packet.opens() {
+                if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
+                    stats.refused.add(1);
+                }
             }
-            Err(packet.refuse(reason, arrival, eth, ip, frame))
+            Err(packet.refuse(reason, arrival, ip, &frame))
         }
-        outcome => outcome,
     }
 }
 
@@ -179,37 +174,14 @@ fn dials_again<D: Dataplane, T: Transport>(plane: &D, packet: &T, slot: u32) -> 
 
 /// What becomes of a packet that can't be translated: dropped where it is ours, else passed on.
 #[inline(always)]
-fn unfit<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, reason: DropReason) -> Verdict {
+fn unfit<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, reason: DropReason) -> End {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return Verdict::Drop(reason);
+        return End::drop(reason);
     }
     match arrival.endpoint(plane, ip) {
         endpoint @ Some(_) => drop_at(plane, endpoint, reason),
-        None => Verdict::Pass,
+        None => End::PASS,
     }
-}
-
-impl Arrival<'_> {
-    /// The endpoint that a packet is for.
-    #[inline(always)]
-    fn endpoint<D: Dataplane>(&self, plane: &D, ip: &Ipv4Hdr) -> Option<u32> {
-        plane.address(&Local { vpc: self.link.vpc.into(), address: Be32::from_wire(ip.dst_addr) })
-    }
-}
-
-/// A packet must have a hop left (RFC 791).
-#[inline(always)]
-fn hop<D: Dataplane>(plane: &D, ip: &Ipv4Hdr, endpoint: u32) -> Stage<()> {
-    if ip.ttl > 1 { Ok(()) } else { Err(drop_at(plane, Some(endpoint), DropReason::TtlExpired)) }
-}
-
-/// Ends a packet of an endpoint, and counts it there.
-#[inline(always)]
-fn drop_at<D: Dataplane>(plane: &D, endpoint: Option<u32>, reason: DropReason) -> Verdict {
-    if let Some(stats) = endpoint.and_then(|number| plane.stats(number)) {
-        stats.dropped[reason.place()].add(1);
-    }
-    Verdict::Drop(reason)
 }
 
 impl Settings {
@@ -223,20 +195,5 @@ impl Settings {
     #[inline(always)]
     fn transit_number(&self, address: Be32) -> u32 {
         address.get() & !self.transit_mask.get()
-    }
-}
-
-impl Totals {
-    /// Counts one packet: once on entry, once as what became of it.
-    #[inline(always)]
-    pub fn record(&self, verdict: Verdict) {
-        self.packets_in.add(1);
-        match verdict {
-            Verdict::Pass => self.passed.add(1),
-            Verdict::Forward(_) => self.forwarded.add(1),
-            Verdict::Reply(_) => self.replied.add(1),
-            Verdict::Answer => self.answered.add(1),
-            Verdict::Refuse(reason) | Verdict::Drop(reason) => self.dropped[reason.place()].add(1),
-        }
     }
 }

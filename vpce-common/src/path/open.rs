@@ -3,15 +3,15 @@
 //! The order, and what undoes it: a place in the limit (given back), a record from the ring (put
 //! back), the key in the hash, which publishes the flow.
 
-use super::{Arrival, Stage, Verdict, drop_at, transport::Transport};
+use super::{End, Stage, exit::drop_at, link::Arrival, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Admission, Backend, Dialled, Endpoint, Ends, FIRST_PORT, Flow, FlowKey},
+    layout::{Admission, Dialled, Endpoint, Ends, Flow, FlowKey},
     reason::DropReason,
     slots,
-    state::{BITS, OPEN, TRIES, USE},
-    wire::{Be16, Be32, EthHdr},
+    state::{self, BITS, Change, TRIES, USE},
+    wire::{Be16, Be32},
 };
 
 /// Opens a flow for a first segment; answers the number of its record.
@@ -22,12 +22,11 @@ use crate::{
 pub(super) fn open<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
-    eth: &EthHdr,
     packet: &T,
     key: &FlowKey,
     number: u32,
 ) -> Stage<u32> {
-    const INTERNAL: Verdict = Verdict::Drop(DropReason::Internal);
+    const INTERNAL: End = End::drop(DropReason::Internal);
     let refused = |reason| drop_at(plane, Some(number), reason);
     if !packet.opens() {
         return Err(refused(DropReason::NoFlow));
@@ -35,18 +34,13 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     if martian(arrival, key) {
         return Err(refused(DropReason::MartianSource));
     }
-    let dialled = Dialled {
-        endpoint: key.endpoint,
-        vpc: key.vpc,
-        endpoint_port: key.endpoint_port,
-        protocol: key.protocol.into(),
-    };
-    let Some(mapping) = plane.mapping(&dialled) else { return Err(refused(DropReason::NoMapping)) };
     let endpoint = plane.endpoint(number).ok_or(INTERNAL)?.snapshot();
-    // For a moment, while an endpoint moves to a larger block.
-    if mapping.endpoint != number {
-        return Err(refused(DropReason::Contended));
-    }
+    let dialled = Dialled { endpoint: number, endpoint_port: key.endpoint_port, protocol: key.protocol };
+    let server_port = match plane.mapping(&dialled) {
+        Some(mapping) => mapping.server_port,
+        None if endpoint.all_ports != 0 => key.endpoint_port,
+        None => return Err(refused(DropReason::NoMapping)),
+    };
     if endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
     }
@@ -54,6 +48,8 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     if backend.reachable == 0 {
         return Err(refused(DropReason::BackendUnreachable));
     }
+    // A gateway endpoint keeps the destination.
+    let server = if backend.address == Be32::new(0) { key.endpoint } else { backend.address };
     let admission = plane.admission(number).ok_or(INTERNAL)?;
     admit(admission, endpoint.limit).map_err(refused)?;
     let slot = match slots::take(plane, &endpoint, admission) {
@@ -65,19 +61,24 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     };
     let flow = plane.flow(slot).ok_or(INTERNAL)?;
     let state = (flow.state.load() & !BITS).wrapping_add(USE);
-    let offset = slot - endpoint.first_slot + slots::rotation(state, endpoint.slots) * endpoint.slots;
-    let ends = ends(&endpoint, backend, key, number, mapping.server_port, offset);
+    let bits = T::BEGINS;
+    if state::half_open(bits) {
+        admission.half_open.add(1);
+    }
+    let (address, port) = slots::transit(slot - endpoint.first_slot, endpoint.slots, state);
+    let transit = (Be32::new(endpoint.transit.get() + address), Be16::new(port));
+    let ends = ends(&endpoint, key, number, (server, server_port), transit);
     // SAFETY: the record was taken, and is BUSY.
     unsafe { begin(plane, flow, packet, ends) };
-    flow.meet(arrival.link_number, eth.from);
-    flow.state.store(state | OPEN);
+    flow.meet(arrival.link_number, arrival.station);
+    flow.state.store(state | bits);
     if plane.enter(key, slot) {
         return Ok(slot);
     }
     // Another CPU opened the flow for the same packet: theirs counts. The reaper may have freed
     // this one meanwhile, where its endpoint was re-pointed.
-    if flow.state.swap_if(state | OPEN, state).is_ok() {
-        slots::give_back(plane, number, slot);
+    if flow.state.swap_if(state | bits, state).is_ok() {
+        slots::settle(plane, number, slot, Change::between(state | bits, state));
     }
     plane.find(key).ok_or_else(|| refused(DropReason::Contended))
 }
@@ -124,9 +125,7 @@ fn martian(arrival: &Arrival<'_>, key: &FlowKey) -> bool {
 }
 
 #[inline(always)]
-fn ends(endpoint: &Endpoint, backend: &Backend, key: &FlowKey, number: u32, server_port: Be16, offset: u32) -> Ends {
-    #[expect(clippy::cast_possible_truncation, reason = "offset < PORTS")]
-    let transit_port = Be16::new((FIRST_PORT + offset) as u16);
+fn ends(endpoint: &Endpoint, key: &FlowKey, number: u32, server: (Be32, Be16), transit: (Be32, Be16)) -> Ends {
     let addresses = |old: (Be32, Be32), new: (Be32, Be32)| {
         Delta::NONE.long(old.0.raw(), new.0.raw()).long(old.1.raw(), new.1.raw())
     };
@@ -134,17 +133,18 @@ fn ends(endpoint: &Endpoint, backend: &Backend, key: &FlowKey, number: u32, serv
         Delta::NONE.word(old.0.raw(), new.0.raw()).word(old.1.raw(), new.1.raw())
     };
     let seen_by_client = (key.client, key.endpoint);
-    let seen_by_backend = (endpoint.transit, backend.address);
+    let seen_by_backend = (transit.0, server.0);
     let client_ports = (key.client_port, key.endpoint_port);
-    let backend_ports = (transit_port, server_port);
+    let backend_ports = (transit.1, server.1);
     let forward = addresses(seen_by_client, seen_by_backend);
     let reply = addresses(seen_by_backend, seen_by_client);
     Ends {
         key: *key,
-        transit: endpoint.transit,
+        transit: transit.0,
+        server: server.0,
         backend: endpoint.backend,
-        transit_port,
-        server_port,
+        transit_port: transit.1,
+        server_port: server.1,
         endpoint: number,
         generation: endpoint.generation,
         forward_ip: forward.and(Delta::HOP),

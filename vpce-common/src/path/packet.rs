@@ -4,7 +4,7 @@ use crate::{
     dataplane::Frame,
     reason::DropReason,
     tcp::{FIN, RST, SYN, Segment},
-    wire::{self, EthHdr, IcmpHdr, Ipv4Hdr, StartHdr, TCP, TcpHdr, UDP, UdpHdr},
+    wire::{self, IcmpHdr, Ipv4Hdr, StartHdr, TCP, TcpHdr, UDP, UdpHdr},
 };
 
 /// A TCP segment whose lengths agree with its packet and its frame.
@@ -24,6 +24,26 @@ pub(super) struct Quoted<'f> {
     pub start: &'f mut StartHdr,
 }
 
+/// Which part of its datagram a packet is (RFC 791 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// The first fragment: it has the transport header.
+    First,
+    /// A later one, without ports.
+    Later,
+}
+
+#[inline(always)]
+pub(super) fn part(ip: &Ipv4Hdr) -> Part {
+    match u16::from_be_bytes(ip.frags) {
+        frags if frags & 0x1fff != 0 => Part::Later,
+        frags if frags & 0x2000 != 0 => Part::First,
+        _ => Part::Whole,
+    }
+}
+
 /// Checks the IPv4 header; answers the bytes of payload, which comes next in the frame.
 ///
 /// # Errors
@@ -32,12 +52,8 @@ pub(super) struct Quoted<'f> {
 pub(super) fn ipv4<'f, F: Frame<'f>>(ip: &Ipv4Hdr, frame: &mut F, length: usize) -> Result<usize, DropReason> {
     let header = usize::from(ip.vihl & 0x0f) * 4;
     let total = usize::from(u16::from_be_bytes(ip.tot_len));
-    if ip.vihl >> 4 != 4 || header < size_of::<Ipv4Hdr>() || total < header || total + size_of::<EthHdr>() > length {
+    if ip.vihl >> 4 != 4 || header < size_of::<Ipv4Hdr>() || total < header || total > length {
         return Err(DropReason::MalformedIp);
-    }
-    // More fragments, or not the first one (RFC 791 §3.1).
-    if u16::from_be_bytes(ip.frags) & 0x3fff != 0 {
-        return Err(DropReason::Fragment);
     }
     frame.skip(header - size_of::<Ipv4Hdr>());
     Ok(total - header)
@@ -63,12 +79,13 @@ pub(super) fn tcp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Tcp
     Ok(Tcp { header, segment })
 }
 
-/// Takes the UDP header of a payload.
+/// Takes the UDP header of a payload, which is `part` of the datagram.
 #[inline(always)]
-pub(super) fn udp<'f, F: Frame<'f>>(frame: &mut F, payload: usize) -> Result<Udp<'f>, DropReason> {
+pub(super) fn udp<'f, F: Frame<'f>>(frame: &mut F, payload: usize, part: Part) -> Result<Udp<'f>, DropReason> {
     let header = frame.take::<UdpHdr>().ok_or(DropReason::MalformedUdp)?;
     let length = usize::from(u16::from_be_bytes(header.len));
-    if length < size_of::<UdpHdr>() || length > payload {
+    let whole = matches!(part, Part::Whole);
+    if length < size_of::<UdpHdr>() || payload < size_of::<UdpHdr>() || (whole && length > payload) {
         return Err(DropReason::MalformedUdp);
     }
     Ok(Udp { header })

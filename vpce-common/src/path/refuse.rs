@@ -1,41 +1,59 @@
-//! Tells a client at once that its connection can't be opened.
+//! Tells a sender at once why its packet goes no further.
 
-use super::{Arrival, Verdict, answer, packet::Tcp};
+use super::{
+    End,
+    leave::{be, header_check},
+    link::Arrival,
+    packet::Tcp,
+};
 use crate::{
-    checksum::Delta,
-    dataplane::Frame,
+    checksum::{Delta, fold},
+    dataplane::{Dataplane, Frame},
+    layout,
     reason::DropReason,
     tcp::{ACK, RST},
-    wire::{Be16, Be32, EthHdr, Ipv4Hdr, TCP, TcpHdr},
+    wire::{Be16, Be32, ICMP, IcmpHdr, Ipv4Hdr, TCP, TcpHdr, UNREACHABLE},
 };
 
-/// Turns a refused SYN into the RST that answers it (RFC 9293 §3.5.2), where that is wanted.
+/// An ICMP error that the gateway sends (RFC 792).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tell {
+    pub kind: u8,
+    pub code: u8,
+    /// The MTU of the next hop (RFC 1191); else 0.
+    pub mtu: u16,
+    pub from: Be32,
+}
+
+/// Turns a TCP segment that belongs to no flow into the RST that answers it (RFC 9293 §3.10.7.1).
 ///
-/// One that comes from where no client can be, or on its last hop, is answered by nothing; nor is
-/// one whose next try will go through.
+/// A RST is answered by nothing; nor is what comes from where no client can be, or whose next try
+/// will go through.
 #[inline(always)]
 pub(super) fn reset<'f, F: Frame<'f>>(
     reason: DropReason,
     arrival: &Arrival<'_>,
-    eth: &mut EthHdr,
     ip: &mut Ipv4Hdr,
     tcp: &mut Tcp<'_>,
-    frame: F,
-) -> Verdict {
-    let silent = matches!(reason, DropReason::MartianSource | DropReason::TtlExpired | DropReason::Contended);
-    if silent || arrival.settings.reset == 0 {
-        return Verdict::Drop(reason);
+    frame: &F,
+) -> End {
+    let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
+    if silent || tcp.segment.flags & RST != 0 {
+        return End::drop(reason);
     }
-    answer::turn_round(eth, ip);
+    turn_round(ip);
     let header = usize::from(ip.vihl & 0x0f) * 4;
     let old = u16::from_ne_bytes(ip.tot_len);
-    #[expect(clippy::cast_possible_truncation, reason = "at most 60 + 20")]
-    let total = ((header + size_of::<TcpHdr>()) as u16).to_be();
-    ip.tot_len = total.to_ne_bytes();
-    ip.check = Delta::NONE.word(old, total).apply(ip.check);
+    ip.tot_len = be(header + size_of::<TcpHdr>());
+    ip.check = Delta::NONE.word(old, u16::from_ne_bytes(ip.tot_len)).apply(ip.check);
 
-    let acknowledged = Be32::new(tcp.segment.end());
-    let offset_and_flags = [5 << 4, RST | ACK];
+    let (number, acknowledged, flags) = if tcp.segment.flags & ACK != 0 {
+        (Be32::new(tcp.segment.ack), Be32::new(0), RST)
+    } else {
+        (Be32::new(0), Be32::new(tcp.segment.end()), RST | ACK)
+    };
+    let offset_and_flags = [5 << 4, flags];
     let sum = Delta::NONE
         .long(0, Be32::from_wire(ip.src_addr).raw())
         .long(0, Be32::from_wire(ip.dst_addr).raw())
@@ -43,19 +61,104 @@ pub(super) fn reset<'f, F: Frame<'f>>(
         .word(0, Be16::new(20).raw())
         .word(0, u16::from_ne_bytes(tcp.header.source))
         .word(0, u16::from_ne_bytes(tcp.header.dest))
+        .long(0, number.raw())
         .long(0, acknowledged.raw())
         .word(0, u16::from_ne_bytes(offset_and_flags));
     let [s0, s1] = tcp.header.dest;
     let [d0, d1] = tcp.header.source;
+    let [n0, n1, n2, n3] = number.to_wire();
     let [a0, a1, a2, a3] = acknowledged.to_wire();
     let [o, f] = offset_and_flags;
     let [c0, c1] = sum.apply([0xff, 0xff]);
-    let rst = [s0, s1, d0, d1, 0, 0, 0, 0, a0, a1, a2, a3, o, f, 0, 0, c0, c1, 0, 0];
+    let rst = [s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, o, f, 0, 0, c0, c1, 0, 0];
     // SAFETY: both are 20 bytes of alignment 1, and any bytes are a `TcpHdr`.
     *tcp.header = unsafe { core::mem::transmute::<[u8; 20], TcpHdr>(rst) };
-    if frame.cut(size_of::<EthHdr>() + header + size_of::<TcpHdr>()) {
-        Verdict::Refuse(reason)
-    } else {
-        Verdict::Drop(reason)
+    match frame.reframe(0, arrival.head as usize + header + size_of::<TcpHdr>()) {
+        Some(_) => End::refuse(reason, arrival),
+        None => End::drop(reason),
     }
+}
+
+/// Tells a client by ICMP that its first packet opened no flow, where that is wanted.
+#[inline(always)]
+pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr) -> End {
+    // Port, host, administratively prohibited (RFC 1812 §5.2.7.1).
+    let code = match reason {
+        DropReason::NoMapping => 3,
+        DropReason::BackendUnreachable => 1,
+        DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => 13,
+        _ => return End::drop(reason),
+    };
+    if arrival.settings.refuse == layout::DROP {
+        return End::drop(reason);
+    }
+    let from = Be32::from_wire(ip.dst_addr);
+    End::tell(reason, arrival, Tell { kind: UNREACHABLE, code, mtu: 0, from })
+}
+
+/// Whether one more ICMP error may be sent now (RFC 1812 §4.3.2.8).
+#[inline(always)]
+pub(super) fn may_tell<D: Dataplane>(plane: &D) -> bool {
+    let (Some(settings), Some(pace)) = (plane.settings(), plane.pace()) else { return false };
+    let now = u64::from(plane.jiffies());
+    if pace.jiffy.get() != now {
+        pace.jiffy.set(now);
+        pace.told.set(0);
+    }
+    pace.told.add(1);
+    pace.told.get() <= settings.errors.into()
+}
+
+/// Turns a packet that begins `head` bytes into the frame, and was not changed yet, into an ICMP error
+/// about itself; nothing where the frame has no room.
+#[inline(always)]
+pub(super) fn turn_into<'f, F: Frame<'f>>(whole: &F, head: u32, tell: &Tell) -> Option<()> {
+    /// Bytes in front of the quoted packet.
+    const NEW: usize = size_of::<Ipv4Hdr>() + size_of::<IcmpHdr>();
+    let mut frame = whole.reframe(0, whole.length())?;
+    frame.skip(head as usize);
+    let old = frame.take::<Ipv4Hdr>()?;
+    let (sender, tos) = (old.src_addr, old.tos);
+    // The header and eight bytes (RFC 792).
+    let quoted = usize::from(old.vihl & 0x0f) * 4 + 8;
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "28")]
+    let mut frame = whole.reframe(-(NEW as i32), head as usize + NEW + quoted)?;
+    frame.skip(head as usize);
+    let ip = frame.take::<Ipv4Hdr>()?;
+    *ip = Ipv4Hdr {
+        vihl: 0x45,
+        tos,
+        tot_len: be(NEW + quoted),
+        id: [0, 0],
+        frags: [0x40, 0],
+        ttl: 64,
+        proto: ICMP,
+        check: [0, 0],
+        src_addr: tell.from.to_wire(),
+        dst_addr: sender,
+    };
+    ip.check = header_check(ip);
+    let [high, low] = tell.mtu.to_be_bytes();
+    let icmp = frame.take::<IcmpHdr>()?;
+    *icmp = IcmpHdr { kind: tell.kind, code: tell.code, check: [0, 0], rest: [0, 0, high, low] };
+    let mut sum = u32::from(u16::from_ne_bytes([tell.kind, tell.code])) + u32::from(u16::from_ne_bytes([high, low]));
+    // The longest header has 60 bytes.
+    for word in 0..17 {
+        if word * 4 < quoted {
+            let [a, b, c, d] = *frame.take::<[u8; 4]>()?;
+            sum += u32::from(u16::from_ne_bytes([a, b])) + u32::from(u16::from_ne_bytes([c, d]));
+        }
+    }
+    icmp.check = (!fold(sum)).to_ne_bytes();
+    Some(())
+}
+
+/// Sends a packet back to where it came from, with a fresh TTL.
+#[inline(always)]
+pub(super) fn turn_round(ip: &mut Ipv4Hdr) {
+    core::mem::swap(&mut ip.src_addr, &mut ip.dst_addr);
+    let old = u16::from_ne_bytes([ip.ttl, ip.proto]);
+    ip.ttl = 64;
+    ip.check = Delta::NONE.word(old, u16::from_ne_bytes([ip.ttl, ip.proto])).apply(ip.check);
 }

@@ -1,24 +1,28 @@
 //! What the path asks of a transport protocol, and how TCP and UDP answer.
 
 use super::{
-    Arrival, Verdict,
+    End,
+    link::Arrival,
     packet::{Tcp, Udp},
     refuse,
 };
 use crate::{
     checksum::Delta,
     dataplane::Frame,
-    layout::{Flow, FlowKey},
+    layout::{self, Flow, FlowKey},
     reason::DropReason,
-    state::Side,
+    state::{Change, ESTABLISHED, OPEN, Side},
     tcp, udp,
-    wire::{self, Be16, Be32, EthHdr, Ipv4Hdr},
+    wire::{self, Be16, Be32, Ipv4Hdr},
 };
 
 /// One packet of a transport protocol.
 pub(super) trait Transport {
     /// IP protocol number.
     const PROTOCOL: u8;
+
+    /// State of a new flow.
+    const BEGINS: u32;
 
     /// The port that it comes from.
     fn source(&self) -> Be16;
@@ -35,18 +39,20 @@ pub(super) trait Transport {
     /// Notes in a new flow what its first packet says.
     fn begin(&self, flow: &Flow);
 
-    /// Notes in a flow whose state was `state` what this packet says; answers whether it closed it.
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool;
+    /// Notes in a flow whose state was `state` what this packet says; answers what that changed.
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change;
 
-    /// Tells the client that its first packet opened no flow, where the protocol has a word for it.
+    /// Whether it says how large the other end's segments may be.
+    fn greets(&self) -> bool;
+
+    /// Tells the client that its packet was dropped, where the protocol has a word for it.
     fn refuse<'f, F: Frame<'f>>(
         &mut self,
         reason: DropReason,
         arrival: &Arrival<'_>,
-        eth: &mut EthHdr,
         ip: &mut Ipv4Hdr,
-        frame: F,
-    ) -> Verdict;
+        frame: &F,
+    ) -> End;
 
     /// The flow that it belongs to, as its client sees it.
     #[inline(always)]
@@ -64,6 +70,7 @@ pub(super) trait Transport {
 
 impl Transport for Tcp<'_> {
     const PROTOCOL: u8 = wire::TCP;
+    const BEGINS: u32 = OPEN;
 
     #[inline(always)]
     fn source(&self) -> Be16 {
@@ -93,8 +100,13 @@ impl Transport for Tcp<'_> {
     }
 
     #[inline(always)]
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool {
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change {
         tcp::track(flow, state, side, self.segment, now)
+    }
+
+    #[inline(always)]
+    fn greets(&self) -> bool {
+        self.segment.flags & tcp::SYN != 0
     }
 
     #[inline(always)]
@@ -102,16 +114,23 @@ impl Transport for Tcp<'_> {
         &mut self,
         reason: DropReason,
         arrival: &Arrival<'_>,
-        eth: &mut EthHdr,
         ip: &mut Ipv4Hdr,
-        frame: F,
-    ) -> Verdict {
-        refuse::reset(reason, arrival, eth, ip, self, frame)
+        frame: &F,
+    ) -> End {
+        if arrival.settings.refuse == layout::RESET {
+            refuse::reset(reason, arrival, ip, self, frame)
+        } else if self.opens() {
+            refuse::unreachable(reason, arrival, ip)
+        } else {
+            End::drop(reason)
+        }
     }
 }
 
 impl Transport for Udp<'_> {
     const PROTOCOL: u8 = wire::UDP;
+    // There is no handshake.
+    const BEGINS: u32 = OPEN | ESTABLISHED;
 
     #[inline(always)]
     fn source(&self) -> Be16 {
@@ -144,8 +163,12 @@ impl Transport for Udp<'_> {
     fn begin(&self, _flow: &Flow) {}
 
     #[inline(always)]
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> bool {
-        udp::track(flow, state, side, now);
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change {
+        udp::track(flow, state, side, now)
+    }
+
+    #[inline(always)]
+    fn greets(&self) -> bool {
         false
     }
 
@@ -153,11 +176,10 @@ impl Transport for Udp<'_> {
     fn refuse<'f, F: Frame<'f>>(
         &mut self,
         reason: DropReason,
-        _arrival: &Arrival<'_>,
-        _eth: &mut EthHdr,
-        _ip: &mut Ipv4Hdr,
-        _frame: F,
-    ) -> Verdict {
-        Verdict::Drop(reason)
+        arrival: &Arrival<'_>,
+        ip: &mut Ipv4Hdr,
+        _frame: &F,
+    ) -> End {
+        refuse::unreachable(reason, arrival, ip)
     }
 }

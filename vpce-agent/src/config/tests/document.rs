@@ -1,5 +1,5 @@
-use super::{accepted, assert_told, followed_by, parse, with};
-use crate::config::{Cause, ConfigError, ConfigErrors, Place};
+use super::{VALID, accepted, assert_told, followed_by, parse, with};
+use crate::config::{Cause, ConfigError, ConfigErrors, Place, text};
 
 #[test]
 fn every_error_of_all_sections_is_told_in_one_run_with_its_line() {
@@ -14,7 +14,7 @@ opening_secs = 0
 
 [[vpc]]
 name = "red"
-attach = { interface = "eth1", vlan = 100 }
+attach = { interface = "eth1", vlan = 4095 }
 address = "10.0.0.0/24"
 subnets = [{ name = "a", cidr = "10.0.0.0/24" },
            { name = "b", cidr = "10.0.0.128/25" }]
@@ -43,7 +43,7 @@ service = "wep"
 vpc = "red"
 subnet = "c"
 dns = "yes"
-max_connections = 40000
+max_connections = 2000000
 
 [dns]
 "#;
@@ -53,9 +53,9 @@ max_connections = 40000
             r#"line 3: [gateway]: region "Region 1" is not allowed; use a-z 0-9 -"#,
             "line 4: [gateway]: 198.19.128.1/17 has bits set behind its prefix; write 198.19.128.0/17",
             r#"line 5: [gateway]: mode = "tc" is not built yet; choose one of "auto", "xdp", "generic""#,
-            r#"line 6: [gateway]: unknown key "max_flow"; known are "region", "transit", "mode", "refuse", "max_flows", "timers""#,
+            r#"line 6: [gateway]: unknown key "max_flow"; known are "region", "transit", "mode", "refuse", "icmp_per_sec", "max_flows", "timers""#,
             "line 8: [gateway.timers]: opening_secs = 0 is out of range; choose one of 1-86400",
-            r#"line 12: [[vpc]] "red": vlan is not built yet; give the VPC an interface of its own: attach = { interface = "eth1" }"#,
+            r#"line 12: [[vpc]] "red": vlan = 4095 is out of range; choose one of 1-4094"#,
             r#"line 13: [[vpc]] "red": address 10.0.0.0 is the network or broadcast address of 10.0.0.0/24; choose one of 10.0.0.1-10.0.0.254"#,
             r#"line 15: [[vpc]] "red": 10.0.0.128/25 overlaps subnet 10.0.0.0/24 of line 14; keep the subnets of a VPC apart"#,
             r#"line 19: [[vpc]] "blue": interface "a-name-that-is-too-long" is not allowed; use 1 to 15 visible ASCII characters without / and :, but not . or .."#,
@@ -71,7 +71,7 @@ max_connections = 40000
             r#"line 37: [[endpoint]] "web": there is no service "wep"; known are "web""#,
             r#"line 39: [[endpoint]] "web": there is no subnet "c"; known are "a", "b""#,
             r#"line 40: [[endpoint]] "web": dns wants true or false here, not string; write dns = false"#,
-            r#"line 41: [[endpoint]] "web": max_connections = 40000 is out of range; choose one of 1-32768"#,
+            r#"line 41: [[endpoint]] "web": max_connections = 2000000 is out of range; choose one of 1-1000000"#,
             r#"line 43: unknown key "dns"; known are "gateway", "vpc", "service", "endpoint""#,
         ],
     );
@@ -115,8 +115,36 @@ fn every_syntax_error_is_told_and_nothing_that_follows_from_one() {
 
 #[test]
 fn a_key_given_twice_is_told() {
-    let told = "line 3: not TOML at column 1: duplicate key";
+    let told = r#"line 3: key "region" is given twice; leave this one out"#;
     assert_told(&with(&[(3, "region = \"region-2\"")]), &[told]);
+    let text = with(&[(22, r#"backend = { address = "10.0.0.5", "address" = "10.0.0.6" }"#)]);
+    assert_told(&text, &[r#"line 22: key "\"address\"" is given twice; leave this one out"#]);
+    let text = followed_by("[gateway]\n");
+    assert_told(&text, &[r#"line 33: key "gateway" is given twice; leave this one out"#]);
+}
+
+#[test]
+fn the_first_byte_that_is_no_text_is_told_with_its_line() {
+    assert_eq!(text(VALID.into()), Ok(VALID.to_owned()));
+    for (bytes, told) in [
+        (&b"a = 1\n\xc3\xbc\xff"[..], "line 2: byte 0xff is not of any UTF-8 text; save the file in UTF-8"),
+        (b"\xfe\xff\0[", "line 1: byte 0xfe is not of any UTF-8 text; save the file in UTF-8"),
+        (b"region = \"\xc3", "line 1: byte 0xc3 is not of any UTF-8 text; save the file in UTF-8"),
+    ] {
+        assert_eq!(text(bytes.to_vec()).unwrap_err().to_string(), told);
+    }
+    assert_eq!(text(b"a = 1\n\xc3\xbc\xff".to_vec()).unwrap_err().errors[0].column, 2);
+}
+
+#[test]
+fn the_examples_of_the_documents_are_right() {
+    let document = include_str!("../../../../docs/configuration.md");
+    let examples: Vec<&str> = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 5);
+    let desired = accepted(&examples.concat());
+    assert!(desired.endpoints.len() >= 2);
+    accepted(include_str!("../../../../examples/gateway.toml"));
+    accepted(include_str!("../../../../examples/demo.toml"));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 use super::{VALID, accepted, assert_told, followed_by, with};
-use crate::model::slots;
+use crate::model::{Place, slots, transit_addresses};
 
 #[test]
 fn every_key_reaches_the_model() {
     let desired = accepted(&followed_by("max_connections = 7\ntags = { env = \"demo\" }\ndns = false\n"));
     let endpoint = &desired.endpoints["web"];
-    assert_eq!((endpoint.service.as_str(), endpoint.vpc.as_str(), endpoint.subnet.as_str()), ("web", "red", "default"));
-    assert_eq!(endpoint.address, Some("10.0.0.100".parse().unwrap()));
+    assert_eq!((endpoint.service.as_str(), endpoint.vpc.as_str()), ("web", "red"));
+    let address = Some("10.0.0.100".parse().unwrap());
+    assert_eq!(endpoint.place, Some(Place { subnet: "default".to_owned(), address }));
     assert_eq!(endpoint.max_connections, 7);
     assert_eq!(endpoint.tags["env"], "demo");
 }
@@ -14,17 +15,27 @@ fn every_key_reaches_the_model() {
 #[test]
 fn without_address_and_limit_it_takes_the_next_free_one_and_3000() {
     let endpoint = &accepted(&with(&[(32, "")])).endpoints["web"];
-    assert_eq!((endpoint.address, endpoint.max_connections), (None, 3000));
+    assert_eq!((endpoint.asked(), endpoint.max_connections), (None, 3000));
 }
 
 #[test]
-fn name_service_vpc_and_subnet_are_required() {
+fn name_service_and_vpc_are_required() {
     assert_told(
         &with(&[(28, ""), (29, ""), (30, ""), (31, "")]),
         &[
             r#"line 27: [[endpoint]]: name is missing; add name = "web""#,
             r#"line 27: [[endpoint]]: vpc is missing; add vpc = "red""#,
             r#"line 27: [[endpoint]]: service is missing; add service = "web""#,
+        ],
+    );
+}
+
+#[test]
+fn a_subnet_is_required_of_an_endpoint_that_is_known_to_need_one() {
+    assert_told(
+        &with(&[(28, ""), (31, "")]),
+        &[
+            r#"line 27: [[endpoint]]: name is missing; add name = "web""#,
             r#"line 27: [[endpoint]]: subnet is missing; add subnet = "default""#,
         ],
     );
@@ -108,11 +119,11 @@ fn dns_is_not_built_yet() {
 }
 
 #[test]
-fn the_limit_is_1_to_32768() {
-    accepted(&followed_by("max_connections = 32768\n"));
+fn the_limit_is_1_to_1000000() {
+    accepted(&followed_by("max_connections = 1_000_000\n"));
     assert_told(
         &followed_by("max_connections = 0\n"),
-        &[r#"line 33: [[endpoint]] "web": max_connections = 0 is out of range; choose one of 1-32768"#],
+        &[r#"line 33: [[endpoint]] "web": max_connections = 0 is out of range; choose one of 1-1000000"#],
     );
 }
 
@@ -152,11 +163,47 @@ fn what_a_faulty_vpc_or_service_admits_is_not_judged() {
 }
 
 #[test]
-fn a_block_is_the_next_power_of_two_of_five_quarters_within_64_and_32768() {
-    for (connections, block) in
-        [(1, 64), (51, 64), (52, 128), (3000, 4096), (3277, 4096), (26_214, 32_768), (26_216, 32_768), (32_768, 32_768)]
-    {
+fn a_block_is_the_next_power_of_two_of_five_quarters_from_64_on() {
+    for (connections, block) in [(1, 64), (51, 64), (52, 128), (3000, 4096), (3277, 4096), (26_214, 32_768)] {
         assert_eq!(slots(connections), block, "{connections}");
     }
     assert_eq!(accepted(VALID).endpoints["web"].slots(), 4096);
+}
+
+#[test]
+fn a_block_of_more_than_26214_connections_is_that_of_33_parts_in_32() {
+    for (connections, block) in
+        [(26_215, 32_768), (31_775, 32_768), (31_776, 65_536), (32_768, 65_536), (1_000_000, 1_048_576)]
+    {
+        assert_eq!(slots(connections), block, "{connections}");
+    }
+    assert_eq!((slots(u32::MAX), transit_addresses(slots(u32::MAX))), (1 << 20, 64));
+    assert_eq!([64, 16_384, 32_768].map(transit_addresses), [1, 1, 2]);
+}
+
+#[test]
+fn more_port_mappings_than_a_gateway_has_are_told_once() {
+    // 50 ports: 1310 endpoints have 65500 mappings, one more 65550.
+    let ports: Vec<_> = (1..=50).map(|port| format!("{{ client = {port}, server = {port} }}")).collect();
+    let valid = with(&[(23, &format!("ports = [{}]", ports.join(", ")))])
+        .replace("region-1\"", "region-1\"\nmax_flows = 16777216")
+        .replace(
+            "[{ name = \"default\", cidr = \"10.0.0.0/24\" }]\n\n[[vpc",
+            "[{ name = \"default\", cidr = \"10.0.0.0/16\" }]\n\n[[vpc",
+        );
+    let more = |count| -> String {
+        let endpoint = |n| {
+            format!(
+                "[[endpoint]]\nname = \"e{n}\"\nservice = \"web\"\nvpc = \"red\"\nsubnet = \"default\"\nmax_connections = 1\n"
+            )
+        };
+        (1..count).map(endpoint).collect()
+    };
+    accepted(&(valid.clone() + &more(1310)));
+    assert_told(
+        &(valid + &more(1312)),
+        &[
+            r#"line 7890: [[endpoint]] "e1310": the endpoints up to this one have 65550 port mappings, and a gateway has room for 65536; move some to another gateway"#,
+        ],
+    );
 }

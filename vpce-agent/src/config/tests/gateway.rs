@@ -13,6 +13,7 @@ fn defaults_are_those_of_the_guide_and_of_rfc_5382() {
     assert_eq!(gateway.region, "region-1");
     assert_eq!(gateway.transit, "198.19.128.0/17".parse().unwrap());
     assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Auto, Refuse::Reset, 1_048_576));
+    assert_eq!(gateway.icmp_per_sec, 1000);
     let timers = gateway.timers;
     assert_eq!([timers.opening, timers.established, timers.closing].map(|t| t.as_secs()), [240, 7440, 240]);
 }
@@ -23,15 +24,18 @@ fn every_setting_reaches_the_model() {
         r#"transit = "100.64.0.0/24"
 mode = "generic"
 refuse = "drop"
+icmp_per_sec = 0
 max_flows = 0x1000
 timers = { opening_secs = 1, established_secs = 86_400, closing_secs = 3 }"#,
     );
     let gateway = accepted(&text).gateway;
     assert_eq!(gateway.transit, "100.64.0.0/24".parse().unwrap());
     assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Generic, Refuse::Drop, 4096));
+    assert_eq!(gateway.icmp_per_sec, 0);
     let timers = gateway.timers;
     assert_eq!([timers.opening, timers.established, timers.closing], [1, 86_400, 3].map(Duration::from_secs));
     assert_eq!(accepted(&self::gateway("mode = \"xdp\"")).gateway.mode, Mode::Xdp);
+    assert_eq!(accepted(&self::gateway("refuse = \"icmp\"")).gateway.refuse, Refuse::Icmp);
 }
 
 #[test]
@@ -44,6 +48,8 @@ fn the_transit_range_is_a_network_of_17_to_24_bits() {
     let example = "write one such as 10.0.0.0/24";
     for (transit, told) in [
         ("198.18.0.0/16", "transit 198.18.0.0/16 is not of a usable size; choose a prefix length of 17-24".to_owned()),
+        // No network of that size is advised.
+        ("198.18.0.1/16", "transit 198.18.0.1/16 is not of a usable size; choose a prefix length of 17-24".to_owned()),
         ("198.18.0.0/25", "transit 198.18.0.0/25 is not of a usable size; choose a prefix length of 17-24".to_owned()),
         ("198.18.0.1/24", "198.18.0.1/24 has bits set behind its prefix; write 198.18.0.0/24".to_owned()),
         ("198.18.0.0", format!(r#"transit "198.18.0.0" is not an IPv4 address with a prefix length; {example}"#)),
@@ -61,17 +67,14 @@ fn the_transit_range_is_a_network_of_17_to_24_bits() {
 #[test]
 fn words_that_are_not_built_yet_are_told_from_unknown_ones() {
     assert_told(
-        &gateway("mode = \"tc\"\nrefuse = \"icmp\""),
-        &[
-            r#"line 3: [gateway]: mode = "tc" is not built yet; choose one of "auto", "xdp", "generic""#,
-            r#"line 4: [gateway]: refuse = "icmp" is not built yet; choose one of "reset", "drop""#,
-        ],
+        &gateway("mode = \"tc\""),
+        &[r#"line 3: [gateway]: mode = "tc" is not built yet; choose one of "auto", "xdp", "generic""#],
     );
     assert_told(
         &gateway("mode = \"fast\"\nrefuse = \"never\""),
         &[
             r#"line 3: [gateway]: mode = "fast" is not known; choose one of "auto", "xdp", "generic""#,
-            r#"line 4: [gateway]: refuse = "never" is not known; choose one of "reset", "drop""#,
+            r#"line 4: [gateway]: refuse = "never" is not known; choose one of "reset", "icmp", "drop""#,
         ],
     );
 }
@@ -84,6 +87,10 @@ fn numbers_have_ranges() {
             &[&format!("line 3: [gateway]: max_flows = {number} is out of range; choose one of 4096-16777216")],
         );
     }
+    assert_told(
+        &gateway("icmp_per_sec = 1000001"),
+        &["line 3: [gateway]: icmp_per_sec = 1000001 is out of range; choose one of 0-1000000"],
+    );
     assert_told(
         &gateway("[gateway.timers]\nestablished_secs = 86401\nclosing_secs = 1.5"),
         &[
@@ -108,7 +115,7 @@ fn endpoints_need_no_more_flow_records_than_there_are() {
 fn more_flow_records_than_any_gateway_has_are_told_at_the_section_where_no_number_is_set() {
     let endpoint = |index| {
         format!(
-            "[[endpoint]]\nname = \"e{index}\"\nservice = \"web\"\nvpc = \"red\"\nsubnet = \"default\"\nmax_connections = 32768\n"
+            "[[endpoint]]\nname = \"e{index}\"\nservice = \"web\"\nvpc = \"red\"\nsubnet = \"default\"\nmax_connections = 26214\n"
         )
     };
     let many: String = (0..512).map(endpoint).collect();

@@ -1,10 +1,12 @@
 //! Every test says what it changes in `VALID` and what is told. The whole answer is compared, so an
 //! error that only follows from another fails the test.
 
+mod attachment;
 mod document;
 mod endpoint;
 mod gateway;
 mod properties;
+mod routed;
 mod service;
 mod vpc;
 

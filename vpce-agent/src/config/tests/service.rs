@@ -1,16 +1,22 @@
-use super::{VALID, accepted, assert_told, with};
-use crate::model::{BackendKind, Permission};
+use super::{VALID, accepted, assert_told, followed_by, with};
+use crate::model::{Backend, BackendKind, Permission, Service, Target, Timers};
 
 fn backend(address: &str) -> String {
     format!("backend = {{ address = {address:?} }}")
+}
+
+fn led_to(service: &Service) -> Backend {
+    match service.target {
+        Target::Backend(backend) => backend,
+        Target::Routed(_) => panic!("it leads to networks"),
+    }
 }
 
 #[test]
 fn every_key_reaches_the_model() {
     let service = &accepted(VALID).services["web"];
     assert_eq!(service.vpc, "blue");
-    assert_eq!(service.backend.kind, BackendKind::Lb);
-    assert_eq!(service.backend.address.to_string(), "10.0.0.5");
+    assert_eq!(led_to(service), Backend { kind: BackendKind::Lb, address: "10.0.0.5".parse().unwrap() });
     let ports: Vec<_> = service.ports.iter().map(|(dial, server)| (dial.port.0.get(), server.0.get())).collect();
     assert_eq!(ports, [(80, 8080)]);
     assert_eq!(service.permissions, [Permission::Domain("d-red".to_owned())]);
@@ -19,7 +25,7 @@ fn every_key_reaches_the_model() {
 
 #[test]
 fn a_backend_is_a_virtual_machine_unless_said_otherwise() {
-    let kind = |line| accepted(&with(&[(22, line)])).services["web"].backend.kind;
+    let kind = |line| led_to(&accepted(&with(&[(22, line)])).services["web"]).kind;
     assert_eq!(kind(r#"backend = { address = "10.0.0.5" }"#), BackendKind::Vm);
     assert_eq!(kind(r#"backend = { kind = "vm", address = "10.0.0.5" }"#), BackendKind::Vm);
     assert_eq!(kind(r#"backend = { kind = "bms", address = "10.0.0.5" }"#), BackendKind::Bms);
@@ -50,13 +56,25 @@ fn a_service_name_has_at_most_16_characters() {
 }
 
 #[test]
-fn a_gateway_service_is_not_built_yet_and_nothing_else_is_asked_of_it() {
-    let text = with(&[(22, r#"type = "gateway""#), (23, r#"prefixes = ["100.125.0.0/16"]"#)]);
+fn timers_are_those_of_the_gateway_where_the_service_has_none() {
+    let text = followed_by("[gateway.timers]\nestablished_secs = 100\nudp_secs = 50\n");
+    let seconds = |text: &str| {
+        let Timers { opening, established, closing, udp } = accepted(text).services["web"].timers;
+        [opening, established, closing, udp].map(|timer| timer.as_secs())
+    };
+    assert_eq!(seconds(&text), [240, 100, 240, 50]);
+    let own = "tags = { env = \"demo\" }\ntimers = { opening_secs = 1, udp_secs = 7 }";
+    assert_eq!(seconds(&text.replace("tags = { env = \"demo\" }", own)), [1, 100, 240, 7]);
+}
+
+#[test]
+fn timers_of_a_service_keep_the_rules_of_the_gateways() {
     assert_told(
-        &text,
+        &with(&[(25, "timers = { udp_secs = 0, idle_secs = 1 }"), (3, "timers = { closing_secs = 0 }")]),
         &[
-            r#"line 22: [[service]] "web": type = "gateway" is not built yet; choose one of "interface""#,
-            r#"line 23: [[service]] "web": prefixes is not built yet; leave it out"#,
+            "line 3: [gateway.timers]: closing_secs = 0 is out of range; choose one of 1-86400",
+            r#"line 25: [[service]] "web": udp_secs = 0 is out of range; choose one of 1-86400"#,
+            r#"line 25: [[service]] "web": unknown key "idle_secs"; known are "opening_secs", "established_secs", "closing_secs", "udp_secs""#,
         ],
     );
 }
@@ -114,6 +132,19 @@ fn a_backend_is_not_judged_by_subnets_that_could_not_be_read() {
         &with(&[(16, r#"subnets = [{ name = "default", cidr = "10.0.1.1/24" }]"#), (17, "")]),
         &[r#"line 16: [[vpc]] "blue": 10.0.1.1/24 has bits set behind its prefix; write 10.0.1.0/24"#],
     );
+}
+
+#[test]
+fn somebody_of_the_backends_network_can_be_asked_for_it() {
+    let vxlan = r#"{ vxlan = { vni = 42, local = "192.0.2.1", interface = "eth0" } }"#;
+    let attach = |more: &str| with(&[(14, &format!("attach = [{vxlan}{more}]"))]);
+    let told = r#"line 21: [[service]] "web": vpc "blue" is attached by VXLAN alone, and nobody there can be asked for the service; add remotes = ["192.0.2.2"] to its vxlan"#;
+    assert_told(&attach(""), &[told]);
+    assert_told(&attach("").replace(" } }]", ", remotes = [] } }]"), &[told]);
+    accepted(&attach(r#", { interface = "eth1" }"#));
+    accepted(&attach("").replace(" } }]", r#", remotes = ["192.0.2.2"] } }]"#));
+    // Clients are learned from their packets.
+    accepted(&with(&[(7, &format!("attach = {vxlan}"))]));
 }
 
 #[test]

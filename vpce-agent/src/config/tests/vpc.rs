@@ -1,4 +1,5 @@
 use super::{VALID, accepted, assert_told, with};
+use crate::model::Attachment;
 
 #[test]
 fn every_key_reaches_the_model() {
@@ -6,7 +7,7 @@ fn every_key_reaches_the_model() {
     assert_eq!(vpcs.keys().collect::<Vec<_>>(), ["blue", "red"]);
     let blue = &vpcs["blue"];
     assert_eq!(blue.domain.as_deref(), Some("d-blue"));
-    assert_eq!(blue.attach, ["tap0", "tap1"]);
+    assert_eq!(blue.attach, ["tap0", "tap1"].map(Attachment::untagged));
     assert_eq!(blue.address, "10.0.0.254/24".parse().unwrap());
     assert_eq!(blue.subnets["more"], "10.0.1.0/24".parse().unwrap());
     assert_eq!(blue.next_hop, Some("10.0.0.1".parse().unwrap()));
@@ -79,17 +80,24 @@ fn a_vpc_has_at_least_one_attachment() {
 }
 
 #[test]
-fn vlan_and_vxlan_are_told_to_be_not_built_yet() {
-    let instead = r#"give the VPC an interface of its own: attach = { interface = "eth1" }"#;
+fn the_gateways_address_is_on_link_with_a_subnet_or_a_router() {
+    let address = |line| with(&[(8, line)]);
     assert_told(
-        &with(&[
-            (7, r#"attach = { interface = "eth1", vlan = 100 }"#),
-            (14, r#"attach = [{ interface = "tap0" }, { vxlan = { vni = 42 } }]"#),
-        ]),
+        &address(r#"address = "10.9.0.1/24""#),
         &[
-            &format!(r#"line 7: [[vpc]] "red": vlan is not built yet; {instead}"#),
-            &format!(r#"line 14: [[vpc]] "blue": vxlan is not built yet; {instead}"#),
+            r#"line 8: [[vpc]] "red": address 10.9.0.1/24 is on link with none of the subnets; choose one of a subnet, or set next_hop"#,
         ],
+    );
+    accepted(&address("address = \"10.9.0.1/24\"\nnext_hop = \"10.9.0.2\""));
+    accepted(&address(r#"address = "10.0.0.254/8""#));
+    accepted(&address(r#"address = "10.0.0.253/30""#));
+}
+
+#[test]
+fn an_own_address_is_not_judged_by_subnets_that_could_not_be_read() {
+    assert_told(
+        &with(&[(9, r#"subnets = [{ name = "default", cidr = "10.0.0.1/24" }]"#), (8, r#"address = "10.9.0.1/24""#)]),
+        &[r#"line 9: [[vpc]] "red": 10.0.0.1/24 has bits set behind its prefix; write 10.0.0.0/24"#],
     );
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use ipnet::Ipv4Net;
 
-use super::{BackendLease, Capacity, EndpointLease, Held, LeaseError, Leases, LinkLease, free::Free};
+use super::{
+    BackendLease, Capacity, EndpointLease, Held, LeaseError, Leases, LinkLease,
+    free::{self, Free},
+};
 use crate::model::{Desired, Endpoint};
 
 /// Addresses by number of their VPC.
@@ -17,7 +20,8 @@ pub(super) type Places = BTreeSet<(u16, Ipv4Addr)>;
 pub(super) struct Wanted<'d> {
     pub(super) name: &'d str,
     pub(super) endpoint: &'d Endpoint,
-    pub(super) subnet: Ipv4Net,
+    /// That of its address, where it has one.
+    pub(super) subnet: Option<Ipv4Net>,
     /// Number of its VPC.
     pub(super) vpc: u16,
     /// Number of its backend.
@@ -54,20 +58,19 @@ impl Leases {
                 continue;
             };
             self.vpcs.insert(name.clone(), number);
-            for interface in &vpc.attach {
-                if self.link(number, interface).is_none() {
-                    self.links.push(LinkLease { vpc: number, interface: interface.clone() });
+            for attachment in &vpc.attach {
+                if self.link(number, attachment).is_none() {
+                    self.links.push(LinkLease::new(number, attachment));
                     if self.links.len() > capacity.links as usize {
-                        errors.push(no_number("attachment", interface, capacity.links));
+                        errors.push(no_number("attachment", &attachment.to_string(), capacity.links));
                     }
                 }
             }
         }
         for (name, service) in &desired.services {
             let Some(&vpc) = self.vpcs.get(&service.vpc) else { continue };
-            let address = service.backend.address;
-            if self.backend(vpc, address).is_none() {
-                self.backends.push(BackendLease { vpc, address });
+            if self.backend(vpc, &service.target).is_none() {
+                self.backends.push(BackendLease::new(vpc, &service.target));
                 if self.backends.len() > capacity.endpoints as usize {
                     errors.push(no_number("backend of service", name, capacity.endpoints));
                 }
@@ -79,19 +82,18 @@ impl Leases {
     /// another, takes back all others. Answers the endpoints that nothing serves then.
     fn settle<'d>(&mut self, desired: &'d Desired, reserved: &Places) -> Vec<Wanted<'d>> {
         let mut wanted = self.wanted(desired);
+        let astray = self.astray(desired.gateway.transit);
         let generation = &mut self.next_generation;
-        for lease in self.endpoints.values_mut().filter(|lease| lease.held != Held::Cut) {
+        for (number, lease) in self.endpoints.iter_mut().filter(|(_, lease)| lease.held != Held::Cut) {
             let Some(to) = wanted.get_mut(lease.name.as_str()) else {
                 cut(lease, generation);
                 continue;
             };
             let stays = lease.vpc == to.vpc && to.may_have(lease.address, reserved);
-            let reached = stays
-                && desired.gateway.transit.contains(&lease.transit)
-                && lease.first_slot + lease.slots <= desired.gateway.max_flows;
+            let reached = stays && !astray.contains(number) && lease.block().end <= desired.gateway.max_flows;
             let same = lease.backend == to.backend;
             if stays && lease.held == Held::Serving {
-                to.keeps = Some(lease.address);
+                to.keeps = lease.address;
             }
             match lease.held {
                 Held::Serving if reached && lease.slots >= to.endpoint.slots() => {
@@ -111,7 +113,7 @@ impl Leases {
     /// Gives each endpoint a lease. Who was given an address keeps it, and who asks for one comes
     /// before those that take any.
     fn serve(&mut self, mut unserved: Vec<Wanted<'_>>, free: &mut Free, errors: &mut Vec<LeaseError>) {
-        unserved.sort_by_key(|to| (to.keeps.is_none(), to.endpoint.address.is_none()));
+        unserved.sort_by_key(|to| (to.keeps.is_none(), to.endpoint.asked().is_none()));
         for to in unserved {
             match free.give(&to, fresh(&mut self.next_generation)) {
                 Ok((number, lease)) => drop(self.endpoints.insert(number, lease)),
@@ -120,15 +122,32 @@ impl Leases {
         }
     }
 
+    /// Leases whose transit addresses are not as they shall be: of another range, or of a time when
+    /// a large block had only one, so that it would take those of others now.
+    fn astray(&self, range: Ipv4Net) -> BTreeSet<u32> {
+        let firsts: BTreeSet<u32> = self.endpoints.values().map(|lease| lease.transit.into()).collect();
+        let hosts = free::hosts(range);
+        let is_right = |lease: &EndpointLease| {
+            let (numbers, addresses) = (lease.numbers(range), lease.transit_addresses());
+            let first = u32::from(lease.transit);
+            range.contains(&lease.transit)
+                && hosts.start <= numbers.start
+                && numbers.end <= hosts.end
+                && numbers.start.is_multiple_of(addresses)
+                && firsts.range(first + 1..first + addresses).next().is_none()
+        };
+        self.endpoints.iter().filter(|(_, lease)| !is_right(lease)).map(|(&number, _)| number).collect()
+    }
+
     /// The endpoints by name, with the numbers of where they lead.
     fn wanted<'d>(&self, desired: &'d Desired) -> BTreeMap<&'d str, Wanted<'d>> {
         let backends: BTreeMap<&str, u32> = desired
             .services
             .iter()
-            .filter_map(|(name, is)| Some((name.as_str(), self.backend(self.vpcs[&is.vpc], is.backend.address)?)))
+            .filter_map(|(name, is)| Some((name.as_str(), self.backend(self.vpcs[&is.vpc], &is.target)?)))
             .collect();
         let wanted = |(name, endpoint): (&'d String, &'d Endpoint)| {
-            let subnet = desired.vpcs[&endpoint.vpc].subnets[&endpoint.subnet];
+            let subnet = endpoint.place.as_ref().map(|place| desired.vpcs[&endpoint.vpc].subnets[&place.subnet]);
             let (vpc, backend) = (self.vpcs[&endpoint.vpc], backends[endpoint.service.as_str()]);
             (name.as_str(), Wanted { name, endpoint, subnet, vpc, backend, keeps: None, served: false })
         };
@@ -140,22 +159,25 @@ impl Leases {
         let routers = desired.vpcs.iter().flat_map(|(name, vpc)| {
             [Some(vpc.address.addr()), vpc.next_hop].into_iter().flatten().map(|address| (self.vpcs[name], address))
         });
-        let backends = desired.services.values().map(|service| (self.vpcs[&service.vpc], service.backend.address));
+        let backends = desired.services.values().map(|service| (self.vpcs[&service.vpc], service.target.address()));
         routers.chain(backends).collect()
     }
 
     fn places_asked_for(&self, desired: &Desired) -> Places {
         let endpoints = desired.endpoints.values();
-        endpoints.filter_map(|endpoint| Some((self.vpcs[&endpoint.vpc], endpoint.address?))).collect()
+        endpoints.filter_map(|endpoint| Some((self.vpcs[&endpoint.vpc], endpoint.asked()?))).collect()
     }
 }
 
 impl Wanted<'_> {
-    /// Whether it may have an address, other endpoints apart.
-    fn may_have(&self, address: Ipv4Addr, reserved: &Places) -> bool {
-        match self.endpoint.address {
+    /// Whether it may have an address, or none, other endpoints apart.
+    fn may_have(&self, address: Option<Ipv4Addr>, reserved: &Places) -> bool {
+        let (Some(subnet), Some(address)) = (self.subnet, address) else {
+            return self.subnet.is_none() && address.is_none();
+        };
+        match self.endpoint.asked() {
             Some(asked) => asked == address,
-            None => is_host(self.subnet, address) && !reserved.contains(&(self.vpc, address)),
+            None => is_host(subnet, address) && !reserved.contains(&(self.vpc, address)),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{NO_BACKEND, NO_LINK, facts, interface, mac};
 use crate::{
     config,
     model::{
-        Desired,
+        Attachment, Desired,
         leases::{Capacity, Held, Leases},
     },
     neighbours::Neighbour,
@@ -200,7 +200,7 @@ fn a_backend_is_reachable_by_the_link_that_it_answered_on() {
     facts.neighbours.clear();
     assert_eq!(compile(&desired, &leases, &facts).backends, [(0, unknown)].into());
 
-    let link = leases.link(PROVIDER, "p0").unwrap();
+    let link = leases.link(PROVIDER, &Attachment::untagged("p0")).unwrap();
     facts.neighbours.insert(0, Neighbour { link, mac: mac(9) });
     let known = vpce_common::layout::Backend {
         ifindex: facts.interfaces["p0"].index,
@@ -222,7 +222,7 @@ fn a_missing_interface_has_no_link_until_it_is_there() {
     facts.interfaces.insert("c1".to_owned(), interface(7));
     facts.interfaces.insert("other".to_owned(), interface(8));
     let entries = compile(&desired, &leases, &facts);
-    let number = leases.link(CONSUMER, "c1").unwrap();
+    let number = leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap();
     let link = Link { ifindex: 7, address: address(254), mac: Mac([2, 0, 0, 0, 0, 7]), vpc: CONSUMER };
     assert_eq!(entries.links, [(0, NO_LINK), (number, link), (2, NO_LINK)].into());
     assert_eq!(entries.ingress, [(Ingress { ifindex: 7, vlan: 0 }, number)].into());
@@ -235,7 +235,10 @@ fn an_interface_that_moves_to_another_vpc_is_another_link() {
     let moved = moved.replace(r#"{ interface = "p0" }"#, r#"[{ interface = "p0" }, { interface = "c1" }]"#);
     let (desired, leases) = changed(&moved);
     let entries = compiled(&desired, &leases);
-    let (old, new) = (leases.link(CONSUMER, "c1").unwrap(), leases.link(PROVIDER, "c1").unwrap());
+    let (old, new) = (
+        leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap(),
+        leases.link(PROVIDER, &Attachment::untagged("c1")).unwrap(),
+    );
     assert_eq!(entries.links[&old], NO_LINK);
     assert_eq!(entries.links[&new].vpc, PROVIDER);
     assert!(entries.ingress.values().all(|link| *link != old));

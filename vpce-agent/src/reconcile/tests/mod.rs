@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     maps::MapError,
-    model::{Desired, leases::Leases},
+    model::{Attachment, Desired, leases::Leases},
     neighbours::Neighbour,
     net::Interface,
 };
@@ -151,7 +151,7 @@ impl Reader for Maps {
 fn facts(desired: &Desired, leases: &Leases) -> Facts {
     let names = desired.vpcs.values().flat_map(|vpc| &vpc.attach);
     let index = |name: &str| name.bytes().map(u32::from).sum::<u32>() % 200;
-    let interface = |name: &String| (name.clone(), interface(index(name)));
+    let interface = |is: &Attachment| (is.interface.clone(), interface(index(&is.interface)));
     let found = |(number, backend): (u32, u16)| {
         let (name, _) = leases.vpcs.iter().find(|(_, vpc)| **vpc == backend)?;
         let link = leases.link(backend, &desired.vpcs.get(name)?.attach[0])?;

@@ -5,7 +5,7 @@ use vpce_common::layout::{Dialled, Endpoint, Mapping};
 use super::{Change, Entries, Maps, NO_ENDPOINT, NOTHING, facts};
 use crate::{
     model::{
-        Desired,
+        Attachment, Backend, BackendKind, Desired, Target,
         leases::{
             Held, Leases,
             tests::{
@@ -104,7 +104,8 @@ fn everything_is_there_before_a_first_frame_comes_in() {
 #[test]
 fn a_repointed_endpoint_is_closed_moved_and_opened_each_by_a_write_of_its_own() {
     let mut repointed = with([("a", endpoint())]);
-    repointed.services.get_mut("web").unwrap().backend.address = host(9);
+    let backend = Backend { kind: BackendKind::Vm, address: host(9) };
+    repointed.services.get_mut("web").unwrap().target = Target::Backend(backend);
     let turn = turn(&with([("a", endpoint())]), &repointed);
     let (is, then) = (turn.before.endpoints[&0], turn.after.endpoints[&0]);
     let closed = Endpoint { accepted: 0, ..is };
@@ -166,7 +167,7 @@ fn an_interface_that_goes_takes_its_frames_off_before_its_link() {
     let mut fewer = desired();
     fewer.vpcs.get_mut("blue").unwrap().attach.pop();
     let turn = turn(&desired(), &fewer);
-    let link = turn.leases.link(turn.leases.vpcs["blue"], "blue1").unwrap();
+    let link = turn.leases.link(turn.leases.vpcs["blue"], &Attachment::untagged("blue1")).unwrap();
     assert!(
         matches!(turn.changes[..], [Change::RemoveIngress(_), Change::SetLink(number, is)]
         if number == link && is.ifindex == 0),

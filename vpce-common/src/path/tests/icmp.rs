@@ -1,6 +1,7 @@
 //! ICMP errors on the host.
 
 use super::*;
+use crate::{checksum, reason::DropReason};
 
 const ROUTER: [u8; 4] = [10, 0, 0, 99];
 

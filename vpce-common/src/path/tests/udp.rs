@@ -1,7 +1,7 @@
 //! UDP on the host.
 
 use super::*;
-use crate::wire::UDP;
+use crate::{reason::DropReason, wire::UDP};
 
 pub(super) fn udp(from: ([u8; 4], u16), to: ([u8; 4], u16), macs: (Mac, Mac), payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
@@ -11,7 +11,7 @@ pub(super) fn udp(from: ([u8; 4], u16), to: ([u8; 4], u16), macs: (Mac, Mac), pa
 }
 
 /// The ports of a UDP frame whose checksum is right, or absent.
-fn datagram(frame: &[u8]) -> (u16, u16) {
+pub(super) fn datagram(frame: &[u8]) -> (u16, u16) {
     let packet = SlicedPacket::from_ethernet(frame).unwrap();
     let Some(etherparse::NetSlice::Ipv4(ip)) = packet.net else { panic!("no IPv4: {frame:?}") };
     let Some(TransportSlice::Udp(udp)) = packet.transport else { panic!("no UDP: {frame:?}") };
@@ -24,8 +24,7 @@ fn datagram(frame: &[u8]) -> (u16, u16) {
 /// A gateway that publishes UDP port 53 as 5353 too.
 pub(super) fn dns() -> HostPlane {
     let mut plane = plane();
-    let dialled = Dialled { endpoint: be(ENDPOINT), vpc: 1, endpoint_port: Be16::new(53), protocol: UDP.into() };
-    plane.mappings.insert(dialled, Mapping { endpoint: 0, server_port: Be16::new(5353), reserved: 0 });
+    publish(&mut plane, 53, UDP, 5353);
     plane
 }
 
@@ -73,8 +72,8 @@ fn flows_of_both_protocols_count_towards_one_limit_and_never_mix() {
     assert_eq!(answer(&plane, transit_port), Verdict::Drop(DropReason::NotAReply));
     query(&plane, 1).unwrap();
     query(&plane, 2).unwrap();
-    assert_eq!(query(&plane, 3), Err(Verdict::Drop(DropReason::LimitReached)));
-    assert_eq!(forward(&plane, 2, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached)));
+    assert_eq!(query(&plane, 3), Err(Verdict::Refuse(DropReason::LimitReached, CLIENT_SIDE)));
+    assert_eq!(forward(&plane, 2, SYN, &[]), Err(Verdict::Refuse(DropReason::LimitReached, CLIENT_SIDE)));
 }
 
 #[test]

@@ -90,13 +90,10 @@ impl Past {
         let leases: Vec<_> = self.leases.endpoints.values().collect();
         for (place, one) in leases.iter().enumerate() {
             for other in &leases[..place] {
-                assert_ne!(one.transit, other.transit);
-                assert!(
-                    one.first_slot + one.slots <= other.first_slot || other.first_slot + other.slots <= one.first_slot,
-                    "{one:?} overlaps {other:?}"
-                );
+                assert!(are_apart(&transit(one), &transit(other)), "{one:?} overlaps {other:?}");
+                assert!(are_apart(&one.block(), &other.block()), "{one:?} overlaps {other:?}");
                 let both_serve = one.held == Held::Serving && other.held == Held::Serving;
-                assert!(!both_serve || (one.vpc, one.address) != (other.vpc, other.address));
+                assert!(!both_serve || one.address.is_none() || (one.vpc, one.address) != (other.vpc, other.address));
                 assert!(!both_serve || one.name != other.name);
             }
         }
@@ -108,11 +105,16 @@ impl Past {
         for (name, endpoint) in &desired.endpoints {
             let (number, lease) = leases.serving(name).expect("it is served");
             let service = &desired.services[&endpoint.service];
-            let backend = BackendLease { vpc: leases.vpcs[&service.vpc], address: service.backend.address };
+            let (vpc, gateway) = (leases.vpcs[&service.vpc], endpoint.place.is_none());
+            let backend = BackendLease { vpc, address: service.target.address(), gateway };
             assert!(number < CAPACITY.endpoints);
-            assert!(may_have(desired, endpoint, lease.address), "{name}: {}", lease.address);
+            assert!(may_have(desired, endpoint, lease.address), "{name}: {:?}", lease.address);
             assert_eq!((lease.vpc, leases.backends[lease.backend as usize]), (leases.vpcs[&endpoint.vpc], backend));
-            assert!(desired.gateway.transit.hosts().any(|transit| transit == lease.transit));
+            let (addresses, first) = (transit(lease), u32::from(desired.gateway.transit.network()));
+            let hosts = first + 1..u32::from(desired.gateway.transit.broadcast());
+            assert!(hosts.start <= addresses.start && addresses.end <= hosts.end);
+            assert_eq!(addresses.len(), lease.slots.div_ceil(16384) as usize);
+            assert_eq!((addresses.start - first) as usize % addresses.len(), 0, "{name}: {}", lease.transit);
             assert!(lease.slots.is_power_of_two() && lease.slots >= endpoint.slots());
             assert!(lease.first_slot + lease.slots <= desired.gateway.max_flows);
         }
@@ -137,9 +139,22 @@ impl Past {
     }
 }
 
-/// Whether an endpoint may have an address, other endpoints apart.
-fn may_have(desired: &Desired, endpoint: &Endpoint, address: Ipv4Addr) -> bool {
-    match endpoint.address {
+/// The transit addresses of a lease.
+fn transit(lease: &EndpointLease) -> Range<u32> {
+    let first = u32::from(lease.transit);
+    first..first + lease.transit_addresses()
+}
+
+fn are_apart(one: &Range<u32>, other: &Range<u32>) -> bool {
+    one.end <= other.start || other.end <= one.start
+}
+
+/// Whether an endpoint may have an address, or none, other endpoints apart.
+fn may_have(desired: &Desired, endpoint: &Endpoint, address: Option<Ipv4Addr>) -> bool {
+    let (Some(_), Some(address)) = (&endpoint.place, address) else {
+        return endpoint.place.is_none() && address.is_none();
+    };
+    match endpoint.asked() {
         Some(asked) => asked == address,
         None => is_host(desired, endpoint, address) && !is_taken(desired, &endpoint.vpc, address),
     }
