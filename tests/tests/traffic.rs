@@ -29,7 +29,7 @@ fn a_page_comes_through_the_endpoint() {
     let told = rig.endpoint(1);
     assert_eq!(told.text("transit_address"), source.ip().to_string());
     assert_eq!(told.number("connections.peak"), 1);
-    assert!(told.number("forward.packets") > 3 && told.number("reply.packets") > 3, "{told}");
+    assert!(told.number("forward.packets") > 2 && told.number("reply.packets") > 2, "{told}");
 }
 
 #[test]
