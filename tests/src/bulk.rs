@@ -60,7 +60,7 @@ fn one_way(mut from: &TcpStream, mut to: &TcpStream, bytes: usize) -> Duration {
             }
         });
         let (mut came, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
-        let mut buffer = [0; PIECE];
+        let mut buffer = vec![0; PIECE];
         while came < bytes {
             let length = to.read(&mut buffer).unwrap_or_else(|error| panic!("after {came} of {bytes} bytes: {error}"));
             assert_ne!(length, 0, "the connection ended after {came} of {bytes} bytes");

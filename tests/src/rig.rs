@@ -252,7 +252,6 @@ impl Rig {
     }
 
     /// The packets that came in, each accounted for: at a rig's end this is looked at by itself.
-    #[expect(clippy::must_use_candidate, reason = "mostly called to see that it does not panic")]
     pub fn balance(&self) -> u64 {
         let outside = self.agent.outside().filter(|_| self.outside.load(Ordering::Relaxed));
         account::check(&self.agent.bpf_dir().join("maps"), self.gateway(), outside)

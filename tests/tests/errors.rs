@@ -88,8 +88,8 @@ fn a_small_attachment_before_a_router_stalls_no_transfer() {
     let small = || Place::interface().mtu(SMALL).routed();
     for plan in [Rig::pair().client(1, small()), Rig::pair().backend(1, small())] {
         let rig = plan.start();
-        let stall = Bulk::connect(&rig, 1).both_ways(100_000_000);
-        assert!(stall < Duration::from_secs(2), "nothing moved for {stall:?}");
+        let longest = Bulk::connect(&rig, 1).both_ways(100_000_000);
+        assert!(longest < Duration::from_secs(2), "nothing moved for {longest:?}");
         // Clamped, no segment was ever too big.
         assert_eq!(rig.counts().drops(), 0, "{}", rig.counts());
     }
