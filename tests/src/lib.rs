@@ -27,6 +27,7 @@ mod interrupt;
 mod link;
 mod namespace;
 pub mod object;
+pub mod oracle;
 mod plan;
 mod process;
 mod report;
