@@ -5,7 +5,7 @@ use super::{
     segment::{ACK, FIN, RST, SYN, Segment, Tcp},
 };
 
-/// Numbers this far from what is expected are somebody else's.
+/// Numbers farther than this from what is expected are somebody else's.
 const NEAR: u32 = 1 << 24;
 
 /// A flow as its client sees it.
@@ -39,10 +39,12 @@ pub enum Side {
     Backend,
 }
 
-/// What one side of a connection has said: the number after its last byte, what it acknowledged.
+/// What one side of a connection has said.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
+    /// The number after its last byte that left no gap.
     end: u32,
+    /// What it acknowledged last; before it did, the least that it can.
     ack: u32,
 }
 
@@ -76,7 +78,7 @@ impl Phase {
 /// Whether a number is near another one, before or after it (serial arithmetic, RFC 1982).
 fn near(a: u32, b: u32) -> bool {
     let apart = a.wrapping_sub(b);
-    apart < NEAR || apart.wrapping_neg() < NEAR
+    apart <= NEAR || apart.wrapping_neg() <= NEAR
 }
 
 /// The later of two numbers.
@@ -95,8 +97,7 @@ impl Flow {
         client_at: (usize, Station),
         first: &Segment,
     ) -> Self {
-        let end = first.tcp().map_or(0, Tcp::end);
-        Self {
+        let mut flow = Self {
             key,
             endpoint,
             generation,
@@ -107,15 +108,23 @@ impl Flow {
             server_port,
             client_at,
             phase: Phase::default(),
-            client: Said { end, ack: 0 },
+            client: Said::default(),
             backend_said: Said::default(),
-        }
+        };
+        first.tcp().into_iter().for_each(|syn| flow.dial(syn));
+        flow
     }
 
     /// A TCP connection whose handshake is not complete.
     #[must_use]
     pub fn half_open(&self) -> bool {
         self.key.protocol == super::packet::TCP && !self.phase.established && !self.phase.closed()
+    }
+
+    /// Where the numbers of a connection begin.
+    fn dial(&mut self, syn: &Tcp) {
+        self.client = Said { end: syn.end(), ack: 0 };
+        self.backend_said = Said { end: 0, ack: syn.seq.wrapping_add(1) };
     }
 
     /// Notes a segment of this flow.
@@ -125,23 +134,35 @@ impl Flow {
         }
         if tcp.has(RST) {
             self.phase.reset |= self.exact(side, tcp);
-        } else if tcp.has(SYN) {
-            if side == Side::Backend && tcp.has(ACK) && !self.phase.answered && tcp.ack == self.client.end {
-                self.phase.answered = true;
-                self.backend_said = Said { end: tcp.end(), ack: tcp.ack };
+        } else if !self.phase.answered {
+            match side {
+                // A new attempt may have a new number.
+                Side::Client if tcp.opens() => self.dial(tcp),
+                Side::Backend if tcp.has(SYN) && self.answers(tcp) => {
+                    self.phase.answered = true;
+                    self.client.ack = tcp.end();
+                    self.backend_said = Said { end: tcp.end(), ack: tcp.ack };
+                }
+                _ => {}
             }
-        } else if tcp.has(ACK) && self.phase.answered {
+        } else if tcp.has(ACK) && !tcp.has(SYN) {
             self.count(side, tcp);
         }
     }
 
+    /// Whether the backend acknowledges the SYN, and nothing that the client has not sent: data may come
+    /// with a SYN (RFC 7413).
+    fn answers(&self, tcp: &Tcp) -> bool {
+        let least = self.backend_said.ack;
+        tcp.has(ACK) && tcp.ack.wrapping_sub(least) <= self.client.end.wrapping_sub(least)
+    }
+
     /// Whether a RST ends the flow (RFC 5961 §3).
     fn exact(&self, side: Side, tcp: &Tcp) -> bool {
-        match (side, self.phase.answered) {
-            (Side::Client, false) => tcp.seq == self.client.end,
-            (Side::Backend, false) => tcp.has(ACK) && tcp.ack == self.client.end,
-            (Side::Client, true) => tcp.seq == self.client.end || tcp.seq == self.backend_said.ack,
-            (Side::Backend, true) => tcp.seq == self.backend_said.end || tcp.seq == self.client.ack,
+        match side {
+            Side::Client => tcp.seq == self.client.end || tcp.seq == self.backend_said.ack,
+            Side::Backend if !self.phase.answered => self.answers(tcp),
+            Side::Backend => tcp.seq == self.backend_said.end || tcp.seq == self.client.ack,
         }
     }
 
@@ -150,10 +171,15 @@ impl Flow {
             Side::Client => (&mut self.client, &self.backend_said),
             Side::Backend => (&mut self.backend_said, &self.client),
         };
-        if !near(tcp.seq, own.end) || !near(tcp.ack, other.end) {
+        // The other side may have acknowledged what went another way.
+        let next = later(own.end, other.ack);
+        if !near(tcp.seq, next) || !near(tcp.ack, other.end) {
             return;
         }
-        *own = Said { end: later(tcp.end(), own.end), ack: tcp.ack };
+        own.ack = tcp.ack;
+        if later(next, tcp.seq) == next {
+            own.end = later(tcp.end(), own.end);
+        }
         let fin = tcp.has(FIN);
         match side {
             Side::Client => {
