@@ -88,6 +88,18 @@ pub enum Refusal {
     Icmp,
 }
 
+impl Refusal {
+    /// What `refuse` of the settings says.
+    #[must_use]
+    pub fn of(refuse: u32) -> Self {
+        match refuse {
+            layout::RESET => Self::Reset,
+            layout::ICMP => Self::Icmp,
+            _ => Self::Drop,
+        }
+    }
+}
+
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -147,11 +159,7 @@ impl Config {
         });
         Self {
             transit: (settings.transit.get(), settings.transit_mask.get()),
-            refuse: match settings.refuse {
-                layout::RESET => Refusal::Reset,
-                layout::ICMP => Refusal::Icmp,
-                _ => Refusal::Drop,
-            },
+            refuse: Refusal::of(settings.refuse),
             plain,
             vxlan,
             links: plane.links.iter().map(link).collect(),

@@ -1,6 +1,6 @@
 //! Cases that once made a difference: files of one step in each line.
 //!
-//! A frame is the place of its interface and its bytes; `generation N` and `reach N 0|1` change the
+//! A frame is the place of its interface and its bytes; `refuse N`, `generation N` and `reach N 0|1` change the
 //! configuration; the rest of a line from `#` on tells the story.
 
 use std::{fmt::Write, fs, path::Path};
@@ -18,6 +18,7 @@ pub fn write(steps: &[Step], interfaces: Interfaces) -> String {
                 let place = interfaces.iter().position(|one| one == ifindex).expect("an interface");
                 writeln!(text, "{place} {}", hex(frame))
             }
+            Step::Refuse(how) => writeln!(text, "refuse {how}"),
             Step::Generation(endpoint) => writeln!(text, "generation {endpoint}"),
             Step::Reach(backend, found) => writeln!(text, "reach {backend} {}", u8::from(*found)),
         };
@@ -33,6 +34,7 @@ fn read(text: &str, interfaces: Interfaces) -> Vec<Step> {
     let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|words| !words.is_empty());
     words
         .map(|words| match words[..] {
+            ["refuse", how] => Step::Refuse(how.parse().expect("a number")),
             ["generation", endpoint] => Step::Generation(number(endpoint)),
             ["reach", backend, found] => Step::Reach(number(backend), number(found) == 1),
             [place, bytes] => {

@@ -6,7 +6,7 @@ use vpce_common::{
     layout::{Ends, FlowKey},
     state,
 };
-use vpce_tests::oracle::{Key, Oracle, Phase, Verdict};
+use vpce_tests::oracle::{Key, Oracle, Phase, Refusal, Verdict};
 
 use crate::world::{self, Interfaces, Step};
 
@@ -83,6 +83,7 @@ pub fn compare(
 ) -> Result<(), String> {
     let end = gateway.run(step);
     match step {
+        Step::Refuse(how) => model.config().refuse = Refusal::of(*how),
         Step::Generation(endpoint) => model.config().endpoints[*endpoint].generation += 1,
         Step::Reach(backend, found) => model.config().backends[*backend].found = *found,
         Step::Frame(ifindex, frame) => {

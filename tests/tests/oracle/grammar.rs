@@ -1,6 +1,6 @@
 //! What comes in: conversations of clients and backends, and what attackers make of them.
 
-use vpce_common::layout::{self};
+use vpce_common::layout;
 use vpce_tests::oracle::{Config, Flow, Key, Link, Oracle, Station};
 
 use crate::{
@@ -80,9 +80,8 @@ impl Grammar {
     pub fn new(seed: u64, interfaces: Interfaces) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         random.bytes(4);
-        let mut plane = world::plane(interfaces);
-        plane.settings = plane.settings.map(|settings| layout::Settings { refuse: layout::RESET, ..settings });
-        Self { random, config: Config::of(&plane), interfaces, talks: Vec::new(), soon: Vec::new() }
+        let config = Config::of(&world::plane(interfaces));
+        Self { random, config, interfaces, talks: Vec::new(), soon: Vec::new() }
     }
 
     /// What happens next.
@@ -92,6 +91,7 @@ impl Grammar {
             return self.soon.swap_remove(place);
         }
         match self.random.below(1000) {
+            0 if self.random.once_in(2) => Step::Refuse(self.random.of(&[layout::DROP, layout::RESET, layout::ICMP])),
             0 => Step::Generation(self.random.of(&[0, 1, 2, 5, 8])),
             1 | 2 => Step::Reach(self.random.of(&[0, 1, 3, 5]), false),
             3..=8 => Step::Reach(self.random.of(&[0, 1, 3, 5]), true),
@@ -122,7 +122,10 @@ impl Grammar {
     }
 
     fn dialled(&mut self) -> u32 {
-        let gateway = u32::from_be_bytes([203, 0, 113, self.random.of(&[1, 63, 64, 100, 127, 128])]);
+        let mut gateway = u32::from_be_bytes([203, 0, 113, self.random.of(&[1, 63, 64, 100, 127, 128])]);
+        if self.random.once_in(6) {
+            gateway = u32::from_be_bytes([2, 4, 255, 1]);
+        }
         let others = [address(102), address(103), address(104), address(106), address(200), gateway];
         let usual = [address(100), address(101), gateway];
         if self.random.once_in(5) { self.random.of(&others) } else { self.random.of(&usual) }

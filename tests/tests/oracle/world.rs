@@ -21,6 +21,8 @@ pub type Interfaces = [u32; INTERFACES];
 pub enum Step {
     /// A frame comes in by an interface.
     Frame(u32, Vec<u8>),
+    /// What refused clients are told, from now on: `settings.refuse`.
+    Refuse(u32),
     /// An endpoint gets a new generation.
     Generation(usize),
     /// A backend is lost, or found again.
@@ -143,7 +145,14 @@ fn names(plane: &mut HostPlane) {
     for (vpc, address, endpoint) in addresses {
         plane.addresses.insert(Local { vpc, address: ip(address) }, endpoint);
     }
-    let prefixes = [(1, "203.0.113.0", 24, 5), (1, "203.0.113.64", 26, 6), (2, "203.0.113.0", 24, 9)];
+    // 2.4.255.0 looks like the option for the largest segment.
+    let prefixes = [
+        (1, "203.0.113.0", 24, 5),
+        (1, "203.0.113.64", 26, 6),
+        (2, "203.0.113.0", 24, 9),
+        (1, "2.4.255.0", 24, 5),
+        (2, "2.4.0.0", 16, 6),
+    ];
     for (vpc, network, bits, endpoint) in prefixes {
         plane.prefixes.insert((bits, Prefix { vpc, network: ip(network) }), endpoint);
     }
