@@ -24,7 +24,7 @@ use nix::{
 };
 use vpce_common::{
     host::HostPlane,
-    layout::{Admission, Backend, Endpoint, Flow, FlowKey, Link, Local},
+    layout::{Admission, Backend, Endpoint, Flow, FlowKey, Link, Local, Settings},
     state,
 };
 
@@ -81,6 +81,8 @@ pub struct Sides {
 pub struct Held {
     /// Open connections of each endpoint.
     pub open: Vec<u32>,
+    /// Those of them whose handshake is not complete.
+    pub half_open: Vec<u32>,
     /// Different records that each endpoint's ring can give.
     pub free: Vec<usize>,
     /// Records with a flow.
@@ -117,7 +119,7 @@ impl Sides {
         Self {
             client: (client.ifindex, client.mac.0),
             backend: (backend.ifindex, backend.mac.0),
-            backend_mac: known.mac.0,
+            backend_mac: known.station.mac.0,
             endpoint: number,
             transit: endpoint.transit.into(),
         }
@@ -206,6 +208,7 @@ impl Object {
         };
         Held {
             open: known().map(|(_, (_, admission))| admission.open.load()).collect(),
+            half_open: known().map(|(_, (_, admission))| admission.half_open.load()).collect(),
             free: known().map(free).collect(),
             flows: self.flows().len(),
             keys: self.entries::<FlowKey, u32>("FLOW_KEYS").len(),
@@ -216,7 +219,8 @@ impl Object {
     #[must_use]
     pub fn model(&self) -> HostPlane {
         let mut model = HostPlane {
-            settings: Some(self.array("SETTINGS").get(&0, 0).expect("settings")),
+            // It has no clock, so no pace of errors either.
+            settings: Some(Settings { errors: u32::MAX, ..self.array("SETTINGS").get(&0, 0).expect("settings") }),
             ingress: self.hash("INGRESS"),
             links: all(&self.array("LINKS"), 16),
             addresses: self.hash("ADDRESSES"),

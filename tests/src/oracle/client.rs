@@ -55,10 +55,10 @@ impl Oracle {
         };
         let flow = self.flow(record).expect("found or opened");
         let exit = self.exit(arrival, flow, Side::Client, packet)?;
-        let flow = self.records.get_mut(&record).and_then(|record| record.flow.as_mut()).expect("as before");
-        flow.client_at = (arrival.number, arrival.station);
-        if !new {
-            self.note(record, Side::Client, segment);
+        // Answers must not go to whoever forges a segment.
+        if new || self.note(record, Side::Client, segment) {
+            let flow = self.records.get_mut(&record).and_then(|record| record.flow.as_mut()).expect("as before");
+            flow.client_at = (arrival.number, arrival.station);
         }
         Ok((record, exit))
     }

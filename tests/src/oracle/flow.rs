@@ -127,27 +127,27 @@ impl Flow {
         self.backend_said = Said { end: 0, ack: syn.seq.wrapping_add(1) };
     }
 
-    /// Notes a segment of this flow.
-    pub fn note(&mut self, side: Side, tcp: &Tcp) {
-        if self.phase.closed() {
-            return;
-        }
+    /// Notes a segment of this flow; answers whether it is believed to be of the connection.
+    pub fn note(&mut self, side: Side, tcp: &Tcp) -> bool {
         if tcp.has(RST) {
-            self.phase.reset |= self.exact(side, tcp);
-        } else if !self.phase.answered {
-            match side {
-                // A new attempt may have a new number.
-                Side::Client if tcp.opens() => self.dial(tcp),
-                Side::Backend if tcp.has(SYN) && self.answers(tcp) => {
-                    self.phase.answered = true;
-                    self.client.ack = tcp.end();
-                    self.backend_said = Said { end: tcp.end(), ack: tcp.ack };
-                }
-                _ => {}
-            }
-        } else if tcp.has(ACK) && !tcp.has(SYN) {
-            self.count(side, tcp);
+            let exact = self.exact(side, tcp);
+            self.phase.reset |= exact;
+            return exact;
         }
+        if self.phase.answered {
+            return tcp.has(ACK) && !tcp.has(SYN) && self.count(side, tcp);
+        }
+        match side {
+            // A new attempt may have a new number.
+            Side::Client if tcp.opens() => self.dial(tcp),
+            Side::Backend if tcp.has(SYN) && self.answers(tcp) => {
+                self.phase.answered = true;
+                self.client.ack = tcp.end();
+                self.backend_said = Said { end: tcp.end(), ack: tcp.ack };
+            }
+            _ => {}
+        }
+        true
     }
 
     /// Whether the backend acknowledges the SYN, and nothing that the client has not sent: data may come
@@ -166,7 +166,7 @@ impl Flow {
         }
     }
 
-    fn count(&mut self, side: Side, tcp: &Tcp) {
+    fn count(&mut self, side: Side, tcp: &Tcp) -> bool {
         let (own, other) = match side {
             Side::Client => (&mut self.client, &self.backend_said),
             Side::Backend => (&mut self.backend_said, &self.client),
@@ -174,7 +174,7 @@ impl Flow {
         // The other side may have acknowledged what went another way.
         let next = later(own.end, other.ack);
         if !near(tcp.seq, next) || !near(tcp.ack, other.end) {
-            return;
+            return false;
         }
         own.ack = tcp.ack;
         if later(next, tcp.seq) == next {
@@ -188,5 +188,6 @@ impl Flow {
             }
             Side::Backend => self.phase.fin_backend |= fin,
         }
+        true
     }
 }

@@ -70,12 +70,12 @@ impl Oracle {
         self.records.entry(number).or_default().flow = Some(flow);
     }
 
-    /// Rule 9: a packet of a flow is noted.
-    pub(super) fn note(&mut self, number: u32, side: Side, segment: &Segment) {
-        let Some(flow) = self.records.get_mut(&number).and_then(|record| record.flow.as_mut()) else { return };
-        let Some(tcp) = segment.tcp() else { return };
+    /// Rule 9: a packet of a flow is noted; answers whether it is believed.
+    pub(super) fn note(&mut self, number: u32, side: Side, segment: &Segment) -> bool {
+        let flow = self.records.get_mut(&number).and_then(|record| record.flow.as_mut()).expect("a flow");
+        let Some(tcp) = segment.tcp() else { return true };
         let before = (flow.phase.closed(), flow.half_open());
-        flow.note(side, tcp);
+        let believed = flow.note(side, tcp);
         let after = (flow.phase.closed(), flow.half_open());
         let count = &mut self.counts[flow.endpoint];
         count.half_open -= u32::from(before.1 && !after.1);
@@ -83,5 +83,6 @@ impl Oracle {
             count.open -= 1;
             count.ring.push_back(number);
         }
+        believed
     }
 }

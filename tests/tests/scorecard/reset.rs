@@ -36,7 +36,7 @@ fn row_06_resets_and_syns_with_wrong_numbers_end_no_flow_and_refresh_none() {
             let connection = &live[random.below(live.len())];
             // A quarter just beside the right number, the rest anywhere else.
             let wrong = if n % 4 == 0 { [1, u32::MAX][random.below(2)] } else { random.word().max(1) };
-            let (frame, ifindex) = match n % 7 {
+            let (mut frame, ifindex) = match n % 7 {
                 0 | 1 => (connection.from_client(RST, wrong), connection.client_side()),
                 2 => (connection.from_client(RST | ACK, wrong), connection.client_side()),
                 3 => (connection.from_client(SYN, wrong), connection.client_side()),
@@ -44,6 +44,8 @@ fn row_06_resets_and_syns_with_wrong_numbers_end_no_flow_and_refresh_none() {
                 5 => (connection.from_backend(RST | ACK, wrong), connection.backend_side()),
                 _ => (connection.from_backend(SYN | ACK, wrong), connection.backend_side()),
             };
+            // From another station, which must not get the answers either.
+            frame[6..12].copy_from_slice(&[2, 9, 9, 9, 9, 9]);
             let (verdict, out) = runner.run(&frame, ifindex);
             let passed = verdict == action::REDIRECT && out[47] == frame[47];
             assert!(passed, "the other end is the one to judge it: {frame:02x?} became {verdict} {out:02x?}");
@@ -61,6 +63,6 @@ fn row_06_resets_and_syns_with_wrong_numbers_end_no_flow_and_refresh_none() {
 
 /// What a forged segment must leave: each record's state, its timer, and where its client is.
 fn marks(object: &Object) -> Vec<(u32, u32, u32, [u8; 6])> {
-    let mark = |(slot, flow): (u32, Flow)| (slot, flow.state.load(), flow.touched.load(), flow.client_mac().0);
+    let mark = |(slot, flow): (u32, Flow)| (slot, flow.state.load(), flow.touched.load(), flow.client().mac.0);
     object.flows().into_iter().map(mark).collect()
 }
