@@ -31,6 +31,7 @@ mod interrupt;
 mod link;
 mod namespace;
 pub mod object;
+pub mod oracle;
 mod place;
 mod plan;
 mod process;
