@@ -182,7 +182,7 @@ impl Gateway {
         self.reap_next += count;
         self.dataplane.flush_log();
         let mut words = Vec::new();
-        while let Some(ended) = self.dataplane.maps.ended.next() {
+        while let Some(ended) = self.dataplane.maps.ended.take() {
             let client = self.dataplane.maps.link(ended.client_link)?;
             let backend = self.dataplane.maps.backend(ended.ends.backend)?;
             let link = self.dataplane.maps.link(backend.link)?;
@@ -201,7 +201,7 @@ impl Gateway {
     /// Notes who said where they are; answers whether that is news.
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.next() {
+        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.take() {
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
                 tracing::info!(%address, mac = %station.mac, "backend found");

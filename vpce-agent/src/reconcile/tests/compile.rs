@@ -227,14 +227,14 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
         local: Be32::new(0),
         mtu: 1500,
     };
-    let vxlan = Link {
+    let tunnel = Link {
         segment: Segment::vxlan(0x12_3456),
         local: Be32::from_wire([192, 0, 2, 1]),
         // IPv4, UDP, VXLAN and the inner Ethernet header (RFC 7348 §5).
         mtu: 1500 - 50,
         ..vlan
     };
-    for (attachment, link) in [(sample::vlan("eth0", 7), vlan), (sample::vxlan("eth0", 0x12_3456), vxlan)] {
+    for (attachment, link) in [(sample::vlan("eth0", 7), vlan), (sample::vxlan("eth0", 0x12_3456), tunnel)] {
         let number = of(attachment);
         assert_eq!(entries.links[&number], link);
         assert_eq!(entries.ingress[&Ingress { ifindex: is.index, segment: link.segment }], number);
