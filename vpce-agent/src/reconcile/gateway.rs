@@ -11,7 +11,9 @@ use std::{
 use vpce_common::layout::{Heard, LAYOUT, Pass};
 
 use super::{
-    Entries, Facts, Reader as _, apply, compile, observe, plan,
+    Entries, Facts, Reader as _,
+    alarms::Alarms,
+    apply, compile, observe, plan, watch,
     words::{self, Word},
 };
 use crate::{
@@ -68,6 +70,11 @@ pub struct Gateway {
     pub(super) failures: BTreeMap<String, String>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
+    pub(super) alarms: Alarms,
+    /// Whether the file that was read last could not be taken.
+    pub(super) reload_failed: bool,
+    /// Number of the endpoint to look at next, for alarms.
+    pub(super) watch_next: u32,
     reap_next: u32,
     reap_end: u32,
 }
@@ -88,6 +95,7 @@ impl Gateway {
         };
         let facts = Facts { hertz: hertz(), ..Facts::default() };
         let adopted = adopt(&dataplane, &leases)?;
+        let alarms = watch::expecting(&dataplane.maps, &leases)?;
         let mut gateway = Self {
             dataplane,
             store,
@@ -99,6 +107,9 @@ impl Gateway {
             last: None,
             failures: BTreeMap::new(),
             missing: BTreeSet::new(),
+            alarms,
+            reload_failed: false,
+            watch_next: 0,
             reap_next: 0,
             reap_end: 0,
         };
@@ -153,16 +164,17 @@ impl Gateway {
         Ok(changes.len())
     }
 
-    /// Whether what a pass depends on has changed since the last one.
+    /// Whether there is something to do since the last pass, interfaces apart.
     #[must_use]
-    pub fn is_stale(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
-        let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<Interface>> {
-            self.attachments().map(|attachment| all.get(&attachment.interface).copied()).collect()
-        };
-        self.last.is_none()
-            || !self.failures.is_empty()
-            || of(interfaces) != of(&self.facts.interfaces)
-            || self.facts.neighbours != self.neighbours.found()
+    pub fn is_stale(&self) -> bool {
+        self.last.is_none() || !self.failures.is_empty() || self.facts.neighbours != self.neighbours.found()
+    }
+
+    /// Whether interfaces that carry attachments are other than those of the last pass.
+    #[must_use]
+    pub fn differs(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
+        let last = &self.facts.interfaces;
+        self.attachments().any(|is| last.get(&is.interface) != interfaces.get(&is.interface))
     }
 
     /// Lets the reaper look at the next share of the flow records that were given out; answers what is to
