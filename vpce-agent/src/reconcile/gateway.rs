@@ -13,7 +13,9 @@ use vpce_common::layout::{Heard, LAYOUT, Pass};
 use super::{
     Entries, Facts, Reader as _,
     alarms::Alarms,
-    apply, compile, observe, plan, watch,
+    apply, compile, observe, plan,
+    walk::{self, Walk},
+    watch,
     words::{self, Word},
 };
 use crate::{
@@ -27,11 +29,6 @@ use crate::{
     net::Interface,
     store::{Store, StoreError},
 };
-
-/// Flow records that one run of the reaper looks at, at most: the kernel allows 2^23 rounds of a loop (`BPF_MAX_LOOPS`).
-const REAP_MOST: u32 = 1 << 20;
-/// The reaper sees every flow record this often.
-const REAP_EVERY: u32 = 20;
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +72,7 @@ pub struct Gateway {
     pub(super) reload_failed: bool,
     /// Number of the endpoint to look at next, for alarms.
     pub(super) watch_next: u32,
-    reap_next: u32,
-    reap_end: u32,
+    pub(super) walk: Walk,
 }
 
 impl Gateway {
@@ -110,13 +106,12 @@ impl Gateway {
             alarms,
             reload_failed: false,
             watch_next: 0,
-            reap_next: 0,
-            reap_end: 0,
+            walk: Walk::default(),
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
-        for first in (0..desired.gateway.max_flows).step_by(REAP_MOST as usize) {
-            gateway.dataplane.reap(Pass { first, count: REAP_MOST })?;
+        for first in (0..desired.gateway.max_flows).step_by(walk::MOST as usize) {
+            gateway.dataplane.reap(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
             gateway.leases = leases;
@@ -136,6 +131,7 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired) = (leases, desired);
+        self.walk.forget();
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -177,21 +173,16 @@ impl Gateway {
         self.attachments().any(|is| last.get(&is.interface) != interfaces.get(&is.interface))
     }
 
-    /// Lets the reaper look at the next share of the flow records that were given out; answers what is to
-    /// be said to the ends of those that it freed.
+    /// Lets the reaper look at the next share of the flow records, by [`Walk`]; answers what is to be
+    /// said to the ends of those that it freed.
     ///
     /// # Errors
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        // Closed flows of a block that was given back keep their keys until they are looked at.
-        self.reap_end = self.reap_end.max(end);
-        if self.reap_next >= self.reap_end {
-            self.reap_next = 0;
+        for pass in self.walk.step(end) {
+            self.dataplane.reap(pass)?;
         }
-        let count = self.reap_end.div_ceil(REAP_EVERY).min(self.reap_end - self.reap_next).min(REAP_MOST);
-        self.dataplane.reap(Pass { first: self.reap_next, count })?;
-        self.reap_next += count;
         self.dataplane.flush_log();
         let mut words = Vec::new();
         while let Some(ended) = self.dataplane.maps.ended.take() {

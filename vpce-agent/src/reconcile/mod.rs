@@ -13,6 +13,7 @@ mod plan;
 mod report;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod watch;
 mod words;
 

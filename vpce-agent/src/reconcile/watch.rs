@@ -1,4 +1,4 @@
-//! Looks at the dataplane and at what was given out, for alarms.
+//! Looks at the dataplane and at what was given out, for alarms and for what the reaper can leave out.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::{
     alarms::{Alarm, Alarms, Counts},
 };
 use crate::{
-    maps::{MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
+    maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
         MAX_MAPPINGS, MAX_PREFIXES,
         leases::{EndpointLease, Held, Leases},
@@ -42,8 +42,11 @@ impl Gateway {
         let leases = self.leases.endpoints.range(self.watch_next..);
         let mut serving = leases.filter(|(_, lease)| lease.held == Held::Serving);
         for (&number, lease) in serving.by_ref().take(share) {
-            let limit = self.desired.endpoints.get(&lease.name).map_or(u32::MAX, |endpoint| endpoint.max_connections);
-            self.alarms.endpoint(&lease.name, counts(&self.dataplane.maps, number, limit)?, now);
+            let Some(endpoint) = self.desired.endpoints.get(&lease.name) else { continue };
+            let is = self.dataplane.maps.admission(number)?;
+            self.alarms.endpoint(&lease.name, counts(&self.dataplane.maps, number, is, endpoint.max_connections)?, now);
+            let kept = self.desired.services[&endpoint.service].timers.closing;
+            self.walk.note(number, lease.block(), is.taken, is.open, kept, now);
         }
         self.watch_next = serving.next().map_or(0, |(number, _)| *number);
         self.alarms.clear_old(|name| self.desired.endpoints.contains_key(name), now);
@@ -96,14 +99,13 @@ pub(super) fn expecting(maps: &Maps, leases: &Leases) -> Result<Alarms, MapError
     let mut alarms = Alarms::default();
     alarms.expect_internal(internal(maps)?);
     for (&number, lease) in leases.endpoints.iter().filter(|(_, lease)| lease.held == Held::Serving) {
-        alarms.expect(&lease.name, counts(maps, number, u32::MAX)?);
+        alarms.expect(&lease.name, counts(maps, number, AdmissionNow::default(), u32::MAX)?);
     }
     Ok(alarms)
 }
 
-fn counts(maps: &Maps, number: u32, limit: u32) -> Result<Counts, MapError> {
+fn counts(maps: &Maps, number: u32, now: AdmissionNow, limit: u32) -> Result<Counts, MapError> {
     let [_, _, _, _, _, dropped @ ..] = maps.stats.sum(number)?;
-    let now = maps.admission(number)?;
     let of = |reason: DropReason| dropped[reason.place()];
     Ok(Counts {
         limit_reached: of(DropReason::LimitReached),
