@@ -31,6 +31,7 @@ mod plan;
 mod process;
 mod report;
 mod rig;
+pub mod scorecard;
 mod servers;
 pub mod tcp;
 mod view;

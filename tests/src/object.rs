@@ -3,15 +3,38 @@
 //! Its maps are the agent's, so whatever a frame does to them is done. A verdict to redirect is
 //! told and not carried out: no frame leaves.
 
+mod connection;
+mod sys;
+
+use std::{
+    collections::HashSet,
+    net::Ipv4Addr,
+    os::fd::{AsFd, BorrowedFd},
+};
+
 use aya::{
     Pod,
     maps::{Array, HashMap, Map, MapData, MapInfo},
-    programs::{TestRun as _, TestRunOptions, Xdp, loaded_programs},
+    programs::{ProgramFd, Xdp, loaded_programs},
 };
 use aya_obj::programs::XdpAttachType;
-use vpce_common::{host::HostPlane, layout::Admission};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
+use vpce_common::{
+    host::HostPlane,
+    layout::{Admission, Backend, Endpoint, Flow, FlowKey, Link, Local, Settings},
+    state,
+};
 
-use crate::Rig;
+pub use self::connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound};
+use self::sys::Plain;
+use crate::{
+    Rig,
+    address::ENDPOINT,
+    frames::{Envelope, Mac},
+};
 
 /// `XDP_DROP`, `XDP_PASS` and `XDP_REDIRECT` of `linux/bpf.h`.
 pub mod action {
@@ -23,10 +46,108 @@ pub mod action {
     pub const REDIRECT: u32 = 4;
 }
 
+/// The longest frame that a program may make of a shorter one.
+const ROOM: usize = 2048;
+
 /// The loaded program.
 pub struct Object {
     program: Xdp,
     maps: std::path::PathBuf,
+}
+
+/// One that runs the program on frame after frame, with no buffer made for each.
+pub struct Runner<'o> {
+    program: &'o ProgramFd,
+    out: [u8; ROOM],
+}
+
+/// Where the gateway meets a tenant pair of a rig.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides {
+    /// The interface towards the client, and the gateway's Ethernet address there.
+    pub client: (u32, Mac),
+    /// The same towards the backend.
+    pub backend: (u32, Mac),
+    /// The backend's Ethernet address.
+    pub backend_mac: Mac,
+    /// Number of the endpoint.
+    pub endpoint: u32,
+    /// The source that its backend sees.
+    pub transit: Ipv4Addr,
+}
+
+/// All that connections hold, and give back when they are over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Open connections of each endpoint.
+    pub open: Vec<u32>,
+    /// Those of them whose handshake is not complete.
+    pub half_open: Vec<u32>,
+    /// Different records that each endpoint's ring can give.
+    pub free: Vec<usize>,
+    /// Records with a flow.
+    pub flows: usize,
+    /// Keys that lead to a record.
+    pub keys: usize,
+}
+
+/// Keeps this thread on one CPU.
+///
+/// # Panics
+/// Where there is no such CPU.
+pub fn on_cpu(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu).expect("a CPU number");
+    sched_setaffinity(Pid::from_raw(0), &set).expect("a machine of two CPUs or more");
+}
+
+impl Sides {
+    /// Of tenant pair `n`.
+    #[must_use]
+    pub fn of(rig: &Rig, n: usize) -> Self {
+        let object = Object::of(rig);
+        let links: Vec<Link> = all(&object.array("LINKS"), 16);
+        let link = |name: &str| {
+            let ifindex = rig.gateway().run(|| nix::net::if_::if_nametoindex(name)).expect("the attachment");
+            *links.iter().find(|link| link.ifindex == ifindex).expect("its link")
+        };
+        let (client, backend) = (link(rig.client_link(n).interface()), link(rig.backend_link(n).interface()));
+        let at = Local { vpc: client.vpc.into(), address: ENDPOINT.into() };
+        let number = *object.hash::<Local, u32>("ADDRESSES").get(&at).expect("the endpoint");
+        let endpoint = object.array::<Endpoint>("ENDPOINTS").get(&number, 0).expect("an endpoint");
+        let known = object.array::<Backend>("BACKENDS").get(&endpoint.backend, 0).expect("a backend");
+        Self {
+            client: (client.ifindex, client.mac.0),
+            backend: (backend.ifindex, backend.mac.0),
+            backend_mac: known.station.mac.0,
+            endpoint: number,
+            transit: endpoint.transit.into(),
+        }
+    }
+
+    /// From a client to the endpoint.
+    #[must_use]
+    pub fn forward(&self, client_mac: Mac, client: Ipv4Addr) -> Envelope {
+        Envelope { from_mac: client_mac, to_mac: self.client.1, from: client, to: ENDPOINT }
+    }
+
+    /// From a backend to the transit address.
+    #[must_use]
+    pub fn reply(&self, backend: Ipv4Addr) -> Envelope {
+        Envelope { from_mac: self.backend_mac, to_mac: self.backend.1, from: backend, to: self.transit }
+    }
+}
+
+impl Runner<'_> {
+    /// Runs the program on a frame that came in by an interface of this thread's namespace; answers
+    /// its verdict and what became of the frame.
+    pub fn run(&mut self, frame: &[u8], ifindex: u32) -> (u32, &[u8]) {
+        // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        let context = [0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0];
+        let ran = sys::run(self.program.as_fd(), frame, &context, &mut self.out);
+        let (verdict, length) = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        (verdict, &self.out[..length])
+    }
 }
 
 impl Object {
@@ -44,39 +165,62 @@ impl Object {
         Self { program: program.expect("a descriptor of the program"), maps }
     }
 
-    /// Runs the program on a frame that came in by an interface of this thread's namespace; answers
-    /// its verdict and what became of the frame.
+    /// One that runs the program on many frames.
     #[must_use]
-    pub fn run(&self, frame: &[u8], ifindex: u32) -> (u32, Vec<u8>) {
-        // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-        let length = u32::try_from(frame.len()).expect("a short frame");
-        let context: Vec<u8> = [0, length, 0, ifindex, 0, 0].iter().flat_map(|word: &u32| word.to_ne_bytes()).collect();
-        let mut out = vec![0; frame.len() + 256];
-        let ran = self.program.test_run(TestRunOptions {
-            data_in: Some(frame),
-            data_out: Some(&mut out),
-            ctx_in: Some(&context),
-            ..TestRunOptions::default()
-        });
-        let ran = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
-        out.truncate(ran.data_size_out as usize);
-        (ran.return_value, out)
+    pub fn runner(&self) -> Runner<'_> {
+        Runner { program: self.program.fd().expect("a loaded program"), out: [0; ROOM] }
     }
 
-    /// Open connections of the first endpoint.
+    /// Runs the program on one frame; as [`Runner::run`].
     #[must_use]
-    pub fn open(&self) -> u32 {
-        self.array::<[u32; size_of::<Admission>() / 4]>("ADMISSIONS").get(&0, 0).expect("an admission")[0]
+    pub fn run(&self, frame: &[u8], ifindex: u32) -> (u32, Vec<u8>) {
+        let mut runner = self.runner();
+        let (verdict, out) = runner.run(frame, ifindex);
+        (verdict, out.to_vec())
+    }
+
+    /// Open connections of an endpoint.
+    #[must_use]
+    pub fn open(&self, endpoint: u32) -> u32 {
+        self.array::<[u32; size_of::<Admission>() / 4]>("ADMISSIONS").get(&endpoint, 0).expect("an admission")[0]
+    }
+
+    /// All records with a flow, by number.
+    #[must_use]
+    pub fn flows(&self) -> Vec<(u32, Flow)> {
+        let mut flows = self.entries::<u32, Flow>("FLOWS");
+        flows.retain(|(_, flow)| flow.state.load() & state::BITS != 0);
+        flows
+    }
+
+    /// What connections hold.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let endpoints = self.entries::<u32, Endpoint>("ENDPOINTS");
+        let admissions = self.entries::<u32, Admission>("ADMISSIONS");
+        let places = self.entries::<u32, u32>("FREE");
+        let known = || endpoints.iter().zip(&admissions).take_while(|((_, endpoint), _)| endpoint.slots != 0);
+        let free = |((_, endpoint), (_, admission)): (&(u32, Endpoint), &(u32, Admission))| {
+            let (head, tail) = (admission.head.load(), admission.tail.load());
+            let count = tail.wrapping_sub(head).min(endpoint.slots);
+            let records = (0..count).map(|n| places[endpoint.ring(head.wrapping_add(n)) as usize].1);
+            records.filter(|entry| *entry != 0).collect::<HashSet<_>>().len()
+        };
+        Held {
+            open: known().map(|(_, (_, admission))| admission.open.load()).collect(),
+            half_open: known().map(|(_, (_, admission))| admission.half_open.load()).collect(),
+            free: known().map(free).collect(),
+            flows: self.flows().len(),
+            keys: self.entries::<FlowKey, u32>("FLOW_KEYS").len(),
+        }
     }
 
     /// The same gateway on the host: what the agent wrote into the maps, and no flow yet.
     #[must_use]
     pub fn model(&self) -> HostPlane {
-        fn all<V: Pod>(array: &Array<MapData, V>, most: u32) -> Vec<V> {
-            (0..most).map(|number| array.get(&number, 0).expect("an entry")).collect()
-        }
         let mut model = HostPlane {
-            settings: Some(self.array("SETTINGS").get(&0, 0).expect("settings")),
+            // It has no clock, so no pace of errors either.
+            settings: Some(Settings { errors: u32::MAX, ..self.array("SETTINGS").get(&0, 0).expect("settings") }),
             ingress: self.hash("INGRESS"),
             links: all(&self.array("LINKS"), 16),
             addresses: self.hash("ADDRESSES"),
@@ -84,12 +228,20 @@ impl Object {
             backends: all(&self.array("BACKENDS"), 16),
             ..HostPlane::default()
         };
-        let endpoints: Vec<vpce_common::layout::Endpoint> = all(&self.array("ENDPOINTS"), 16);
+        let endpoints: Vec<Endpoint> = all(&self.array("ENDPOINTS"), 16);
         endpoints
             .into_iter()
             .take_while(|endpoint| endpoint.slots != 0)
             .for_each(|endpoint| model.open_block(endpoint));
         model
+    }
+
+    /// All entries of a map; of an array that is as many as it has places.
+    fn entries<K: Plain, V: Plain>(&self, name: &str) -> Vec<(K, V)> {
+        let map = self.map(name);
+        let most = map.info().expect("what the kernel knows of a map").max_entries() as usize;
+        let fd: BorrowedFd<'_> = map.fd().as_fd();
+        sys::read(fd, most).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     fn map(&self, name: &str) -> MapData {
@@ -105,4 +257,9 @@ impl Object {
         let map: HashMap<MapData, K, V> = map.unwrap_or_else(|error| panic!("{name}: {error}"));
         map.iter().collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{name}: {error}"))
     }
+}
+
+/// The first entries of an array.
+fn all<V: Pod>(array: &Array<MapData, V>, most: u32) -> Vec<V> {
+    (0..most).map(|number| array.get(&number, 0).expect("an entry")).collect()
 }

@@ -15,7 +15,7 @@ use vpce_tests::{
 const AT_ONCE: u16 = 100;
 
 #[test]
-fn two_tenants_with_equal_5_tuples_never_mix() {
+fn row_04_two_tenants_with_equal_5_tuples_never_mix() {
     let rig = Rig::same_cidr().start();
     let _echoes = [rig.echo(1), rig.echo(2)];
 
@@ -59,7 +59,7 @@ fn assert_served_by(backend: &str, talks: &[Talk]) {
 }
 
 #[test]
-fn backend_initiated_packets_to_transit_addresses_get_nothing() {
+fn row_07_backend_initiated_packets_to_transit_addresses_get_nothing() {
     let rig = Rig::pair().start();
     let endpoint: Ipv4Addr = rig.endpoint(1).text("transit_address").parse().expect("an address");
     let (client, backend) = (rig.wire(rig.client(1)), rig.wire(rig.backend(1)));

@@ -95,6 +95,15 @@ impl Change {
     }
 }
 
+/// What a packet did to its flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// What of it the endpoint's counts follow.
+    pub change: Change,
+    /// Whether it is of the connection, as far as its numbers tell: not forged blindly.
+    pub believed: bool,
+}
+
 /// Sets bits of a flow that was in `state`; answers what that changed.
 ///
 /// Of all CPUs exactly one is told of each change, and it alone settles it with the endpoint's counts.

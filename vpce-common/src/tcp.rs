@@ -5,7 +5,7 @@
 
 use crate::{
     layout::Flow,
-    state::{ANSWERED, Change, ESTABLISHED, FIN_BACKEND, FIN_CLIENT, RESET, Side, closed, set},
+    state::{ANSWERED, Change, ESTABLISHED, FIN_BACKEND, FIN_CLIENT, Noted, RESET, Side, closed, set},
 };
 
 /// TCP flag FIN.
@@ -102,29 +102,31 @@ pub fn begin(flow: &Flow, segment: Segment) {
     flow.backend_end.store(0);
 }
 
-/// Notes a segment of a flow whose state was `state`; answers what that changed.
+/// Notes a segment of a flow whose state was `state`; answers what that did.
 #[inline(always)]
-pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> Change {
+pub fn track(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> Noted {
     let bits = if segment.has(RST) {
         reset(flow, state, side, segment)
     } else if state & ANSWERED == 0 {
         handshake(flow, side, segment, now)
     } else if segment.has(SYN) {
         // RFC 5961 §4: the other end answers it with a challenge; here it changes nothing.
-        0
+        None
     } else {
         data(flow, state, side, segment, now)
     };
+    let Some(bits) = bits else { return Noted { change: Change::NONE, believed: false } };
     if bits & !state == 0 {
-        return Change::NONE;
+        return Noted { change: Change::NONE, believed: true };
     }
     flow.touched.store(now);
-    set(flow, state, bits)
+    Noted { change: set(flow, state, bits), believed: true }
 }
 
-/// A RST ends a flow when it is exactly where the connection is.
+/// A RST ends a flow when it is exactly where the connection is. As its fellows, answers the bits that
+/// the segment sets; nothing where it is not believed.
 #[inline(always)]
-fn reset(flow: &Flow, state: u32, side: Side, segment: Segment) -> u32 {
+fn reset(flow: &Flow, state: u32, side: Side, segment: Segment) -> Option<u32> {
     let (end, other_ack) = match side {
         Side::Client => (&flow.client_end, &flow.backend_ack),
         Side::Backend => (&flow.backend_end, &flow.client_ack),
@@ -135,7 +137,7 @@ fn reset(flow: &Flow, state: u32, side: Side, segment: Segment) -> u32 {
     } else {
         segment.seq == end.load() || segment.seq == other_ack.load()
     };
-    if exact { RESET } else { 0 }
+    exact.then_some(RESET)
 }
 
 /// Whether a backend's first answer belongs to the client's SYN: it acknowledges that, and of data
@@ -148,7 +150,7 @@ fn acknowledges_opening(flow: &Flow, ack: u32) -> bool {
 
 /// A segment before the backend has answered.
 #[inline(always)]
-fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> u32 {
+fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> Option<u32> {
     match side {
         Side::Client => {
             if segment.opens() {
@@ -156,21 +158,21 @@ fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> u32 {
                 begin(flow, segment);
             }
             touch(flow, now);
-            0
+            Some(0)
         }
         Side::Backend if segment.has(SYN | ACK) && acknowledges_opening(flow, segment.ack) => {
             flow.backend_end.store(segment.end());
             flow.client_ack.store(segment.end());
             flow.backend_ack.store(segment.ack);
-            ANSWERED
+            Some(ANSWERED)
         }
-        Side::Backend => 0,
+        Side::Backend => None,
     }
 }
 
 /// A segment of a connection that both sides know.
 #[inline(always)]
-fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> u32 {
+fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> Option<u32> {
     let (end, other_end, ack, other_ack, fin) = match side {
         Side::Client => (&flow.client_end, &flow.backend_end, &flow.client_ack, &flow.backend_ack, FIN_CLIENT),
         Side::Backend => (&flow.backend_end, &flow.client_end, &flow.backend_ack, &flow.client_ack, FIN_BACKEND),
@@ -181,7 +183,7 @@ fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> u32 
     let next = later(end.load(), other_ack.load());
     // What is forged blindly guesses neither number.
     if !segment.has(ACK) || !near(segment.ack, other_end.load()) || !near(segment.seq, next) {
-        return 0;
+        return None;
     }
     if ack.load() != segment.ack {
         ack.store(segment.ack);
@@ -192,7 +194,7 @@ fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> u32 
         end.store(segment.end());
     }
     let established = if matches!(side, Side::Client) { ESTABLISHED } else { 0 };
-    established | if segment.has(FIN) { fin } else { 0 }
+    Some(established | if segment.has(FIN) { fin } else { 0 })
 }
 
 #[inline(always)]
@@ -210,7 +212,7 @@ mod tests {
     const ISN: u32 = 0xffff_fff0;
 
     fn note(flow: &Flow, side: Side, segment: Segment, now: u32) -> bool {
-        track(flow, flow.state.load(), side, segment, now).closed
+        track(flow, flow.state.load(), side, segment, now).change.closed
     }
 
     fn opened() -> Flow {
@@ -283,7 +285,7 @@ mod tests {
         let before = flow.state.load();
         let next = ((before & !BITS) + USE) | OPEN | ANSWERED | ESTABLISHED | FIN_BACKEND;
         flow.state.store(next);
-        assert_eq!(track(&flow, before, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1), Change::NONE);
+        assert_eq!(track(&flow, before, Side::Client, segment(FIN | ACK, ISN + 1, 101, 0), 1).change, Change::NONE);
         assert_eq!(flow.state.load(), next);
     }
 

@@ -2,15 +2,15 @@
 
 use crate::{
     layout::Flow,
-    state::{self, ANSWERED, Change, Side},
+    state::{self, ANSWERED, Change, Noted, Side},
 };
 
-/// Notes a datagram of a flow whose state was `state`; answers what that changed.
+/// Notes a datagram of a flow whose state was `state`; answers what that did.
 ///
 /// Only the client's keep the flow (RFC 4787 REQ-6): a backend can't hold a flow open by itself.
 #[inline(always)]
-pub fn track(flow: &Flow, state: u32, side: Side, now: u32) -> Change {
-    match side {
+pub fn track(flow: &Flow, state: u32, side: Side, now: u32) -> Noted {
+    let change = match side {
         Side::Client => {
             if flow.touched.load() != now {
                 flow.touched.store(now);
@@ -19,5 +19,6 @@ pub fn track(flow: &Flow, state: u32, side: Side, now: u32) -> Change {
         }
         Side::Backend if state & ANSWERED == 0 => state::set(flow, state, ANSWERED),
         Side::Backend => Change::NONE,
-    }
+    };
+    Noted { change, believed: true }
 }

@@ -6,6 +6,7 @@ mod lint;
 mod report;
 mod rig;
 mod setup;
+mod test;
 mod toolchain;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -13,7 +14,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::setup::Purpose;
+use crate::{setup::Purpose, test::Which};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about)]
@@ -46,9 +47,9 @@ enum Task {
     Demo,
     /// Run every test: on the host, then end to end on namespaces.
     Test {
-        /// The long figures as well.
-        #[arg(long)]
-        long: bool,
+        /// Reach the full figures of the scorecard: of these rows alone, or else of all, with every test.
+        #[arg(long, value_name = "ROW", num_args = 0..)]
+        long: Option<Vec<u8>>,
     },
     /// Formatting, clippy, the rules of this project, and its dependencies.
     Lint,
@@ -81,8 +82,9 @@ fn run(task: Task) -> Result<ExitCode> {
             return rig::demo(&build::build()?);
         }
         Task::Test { long } => {
+            let which = Which::asked(long.as_deref())?;
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
-            return Ok(rig::test(&build::build()?, long));
+            return Ok(test::test(&build::build()?, &which));
         }
         Task::Lint => {
             setup::ensure(&[Purpose::Build, Purpose::Lint])?;

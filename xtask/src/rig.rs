@@ -1,10 +1,10 @@
-//! What runs the built agent: in the foreground, in the demo, under test.
+//! What runs the built agent: in the foreground, in the demo.
 
 use std::{ffi::OsString, os::unix::process::CommandExt, path::Path, process::ExitCode};
 
 use anyhow::{Context, Error, Result};
 
-use crate::{build::Built, cmd, report::Report};
+use crate::{build::Built, cmd};
 
 /// Becomes the agent, in the user's own directory; returns only if that fails.
 pub fn load(built: &Built, config: &Path, extra: &[OsString]) -> Error {
@@ -21,23 +21,4 @@ pub fn demo(built: &Built) -> Result<ExitCode> {
     // No code: killed by a signal.
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
-}
-
-/// Runs all tests, also after one failed.
-pub fn test(built: &Built, long: bool) -> ExitCode {
-    let mut report = Report::default();
-
-    let mut host = cmd::cargo();
-    host.args(["test", "--no-fail-fast", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
-    report.run("host tests", &mut host);
-
-    // Optimised, since they also measure; and with the object of this build, or they refuse to run.
-    let mut end_to_end = cmd::cargo();
-    end_to_end.args(["test", "--no-fail-fast", "--release", "--package=vpce-tests"]).envs(built.env());
-    if long {
-        end_to_end.env("VPCE_LONG", "1");
-    }
-    report.run("end-to-end tests", &mut end_to_end);
-
-    report.finish()
 }

@@ -35,9 +35,12 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
         return Err(End::drop(DropReason::Contended));
     }
     let mut leave = exit::to_backend(plane, arrival, ip, ends)?;
-    let change = packet.track(flow, state, Side::Client, plane.jiffies());
-    slots::settle(plane, ends.endpoint, slot, change);
-    flow.meet(arrival.link_number, arrival.station);
+    let noted = packet.track(flow, state, Side::Client, plane.jiffies());
+    slots::settle(plane, ends.endpoint, slot, noted.change);
+    if noted.believed {
+        // Answers must not go to whoever forges a segment.
+        flow.meet(arrival.link_number, arrival.station);
+    }
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);

@@ -31,8 +31,8 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
     let ends = flow.ends();
     let mut leave = exit::to_client(plane, arrival, ip, flow, ends)?;
-    let change = packet.track(flow, state, Side::Backend, plane.jiffies());
-    slots::settle(plane, ends.endpoint, slot, change);
+    let noted = packet.track(flow, state, Side::Backend, plane.jiffies());
+    slots::settle(plane, ends.endpoint, slot, noted.change);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);

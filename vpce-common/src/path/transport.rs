@@ -11,7 +11,7 @@ use crate::{
     dataplane::Frame,
     layout::{self, Flow, FlowKey},
     reason::DropReason,
-    state::{Change, ESTABLISHED, OPEN, Side},
+    state::{ESTABLISHED, Noted, OPEN, Side},
     tcp, udp,
     wire::{self, Be16, Be32, Ipv4Hdr},
 };
@@ -39,8 +39,8 @@ pub(super) trait Transport {
     /// Notes in a new flow what its first packet says.
     fn begin(&self, flow: &Flow);
 
-    /// Notes in a flow whose state was `state` what this packet says; answers what that changed.
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change;
+    /// Notes in a flow whose state was `state` what this packet says; answers what that did.
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Noted;
 
     /// Whether it says how large the other end's segments may be.
     fn greets(&self) -> bool;
@@ -100,7 +100,7 @@ impl Transport for Tcp<'_> {
     }
 
     #[inline(always)]
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change {
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Noted {
         tcp::track(flow, state, side, self.segment, now)
     }
 
@@ -163,7 +163,7 @@ impl Transport for Udp<'_> {
     fn begin(&self, _flow: &Flow) {}
 
     #[inline(always)]
-    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Change {
+    fn track(&self, flow: &Flow, state: u32, side: Side, now: u32) -> Noted {
         udp::track(flow, state, side, now)
     }
 

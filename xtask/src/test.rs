@@ -1,0 +1,119 @@
+//! Runs the tests: all of them, or rows of the scorecard with their full figures.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::{build::Built, cmd, report::Report};
+
+/// The scorecard: number and promise. The tests of a row have names that begin with `row_NN_`.
+const ROWS: [(u8, &str); 15] = [
+    (1, "counters exact"),
+    (2, "limit exact"),
+    (3, "load held"),
+    (4, "isolation"),
+    (5, "bad input"),
+    (6, "blind reset"),
+    (7, "one way"),
+    (8, "path MTU"),
+    (9, "agent killed"),
+    (10, "upgrade and downgrade"),
+    (11, "no silent drop"),
+    (12, "exhaustion"),
+    (13, "SYN flood"),
+    (14, "link flap"),
+    (15, "store"),
+];
+
+/// What of the tests shall run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All, with the figures that fit every run.
+    All,
+    /// All, with the full figures.
+    Long,
+    /// The rows that these names begin, with the full figures.
+    Rows(Vec<String>),
+}
+
+impl Which {
+    /// What `--long` asks for, where it was given, with the rows behind it.
+    ///
+    /// # Errors
+    /// Where a row is not known: all that are.
+    pub fn asked(long: Option<&[u8]>) -> Result<Self> {
+        match long {
+            None => Ok(Self::All),
+            Some([]) => Ok(Self::Long),
+            Some(rows) => Ok(Self::Rows(rows.iter().map(|row| name(*row)).collect::<Result<_>>()?)),
+        }
+    }
+}
+
+/// How the names of a row's tests begin.
+fn name(row: u8) -> Result<String> {
+    if ROWS.iter().any(|(number, _)| *number == row) {
+        return Ok(format!("row_{row:02}_"));
+    }
+    let known = ROWS.map(|(number, promise)| format!("\n  {number:2}  {promise}")).concat();
+    bail!("the scorecard has no row {row}; its rows are:{known}")
+}
+
+/// Runs them, also after one failed.
+pub fn test(built: &Built, which: &Which) -> ExitCode {
+    let mut report = Report::default();
+    if !matches!(which, Which::Rows(_)) {
+        let mut host = cmd::cargo();
+        host.args(["test", "--no-fail-fast", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
+        report.run("host tests", &mut host);
+    }
+    let mut end_to_end = end_to_end(built);
+    if *which != Which::All {
+        end_to_end.env("VPCE_LONG", "1");
+    }
+    // The scorecard's lines are to be seen.
+    if let Which::Rows(names) = which {
+        for name in names {
+            report.add("a test of every row", has_test(built, name));
+        }
+        // What documentation shows is no row.
+        end_to_end.args(["--tests", "--", "--nocapture"]).args(names);
+    } else {
+        end_to_end.args(["--", "--nocapture"]);
+    }
+    report.run("end-to-end tests", &mut end_to_end);
+    report.finish()
+}
+
+/// Optimised, since they also measure; and with the object of this build, or they refuse to run.
+fn end_to_end(built: &Built) -> Command {
+    let mut cargo = cmd::cargo();
+    cargo.args(["test", "--no-fail-fast", "--release", "--package=vpce-tests"]).envs(built.env());
+    cargo
+}
+
+/// A row without a test would pass by running nothing.
+fn has_test(built: &Built, name: &str) -> Result<()> {
+    let listed = cmd::output(end_to_end(built).args(["--tests", "--", "--list", name]))?;
+    ensure!(listed.contains(name), "no test's name has {name}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_asked_for_by_number_and_found_by_the_names_of_their_tests() {
+        assert_eq!(Which::asked(None).expect("no rows"), Which::All);
+        assert_eq!(Which::asked(Some(&[])).expect("no rows"), Which::Long);
+        let rows = Which::asked(Some(&[5, 12])).expect("rows that are there");
+        assert_eq!(rows, Which::Rows(vec!["row_05_".to_owned(), "row_12_".to_owned()]));
+    }
+
+    #[test]
+    fn a_row_that_is_not_known_is_answered_by_those_that_are() {
+        let error = Which::asked(Some(&[5, 16])).expect_err("row 16").to_string();
+        assert!(error.contains("no row 16") && error.contains("\n   5  bad input"), "{error}");
+    }
+}
