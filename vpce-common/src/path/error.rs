@@ -48,7 +48,7 @@ pub(super) fn forward<D: Dataplane>(
     if !state::usable(state) || ends.key != key || dialled != Be32::from_wire(ip.dst_addr) {
         return Err(stray(DropReason::NoFlow));
     }
-    let leave = exit::to_backend(plane, arrival, ip, ends)?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
     address(ip, ends.transit, ends.server);
     requote(icmp, &mut quoted, [(ends.server, ends.server_port), (ends.transit, ends.transit_port)]);
     if state::still(flow, state) { Ok(End::leave(leave)) } else { Err(stray(DropReason::Contended)) }
@@ -73,7 +73,7 @@ pub(super) fn reply<D: Dataplane>(
     let exit::Answered { slot, state } = exit::answered(plane, arrival, sent_by, sent_to, quoted.ip.proto)?;
     let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
     address(ip, ends.key.endpoint, ends.key.client);
     requote(icmp, &mut quoted, [(ends.key.client, ends.key.client_port), (ends.key.endpoint, ends.key.endpoint_port)]);
     if state::still(flow, state) {

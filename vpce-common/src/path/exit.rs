@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Ends, FIRST_PORT, Flow, Link, Station},
+    layout::{Ends, FIRST_PORT, Flow, Link},
     reason::DropReason,
     state,
     wire::{self, Be16, Be32, Ipv4Hdr, TIME_EXCEEDED, UNREACHABLE},
@@ -25,19 +25,27 @@ pub(super) struct Answered {
     pub state: u32,
 }
 
-/// The way of a flow to its backend.
+/// The way of a flow to its backend; `greets`: the packet says how large the other end's segments may
+/// be.
 #[inline(always)]
-pub(super) fn to_backend<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, ends: &Ends) -> Stage<Leave> {
-    let number = Some(ends.endpoint);
+pub(super) fn to_backend<D: Dataplane>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    ip: &Ipv4Hdr,
+    ends: &Ends,
+    greets: bool,
+) -> Stage<Leave> {
     current(plane, ends)?;
     let backend = plane.backend(ends.backend).ok_or(End::drop(DropReason::Internal))?;
     if backend.reachable == 0 {
-        return Err(drop_at(plane, number, DropReason::BackendUnreachable));
+        return Err(drop_at(plane, Some(ends.endpoint), DropReason::BackendUnreachable));
     }
-    way(plane, arrival, ip, ends, As::Forward, backend.link, backend.station)
+    let leave =
+        Leave { link: backend.link, to: backend.station, entropy: ends.transit_port, ..arrival.back(As::Forward) };
+    way(plane, arrival, ip, ends, greets, leave)
 }
 
-/// The way of a flow to its client.
+/// The way of a flow to its client; as [`to_backend`].
 #[inline(always)]
 pub(super) fn to_client<D: Dataplane>(
     plane: &D,
@@ -45,29 +53,32 @@ pub(super) fn to_client<D: Dataplane>(
     ip: &Ipv4Hdr,
     flow: &Flow,
     ends: &Ends,
+    greets: bool,
 ) -> Stage<Leave> {
     current(plane, ends)?;
-    way(plane, arrival, ip, ends, As::Reply, flow.client_link.load(), flow.client())
+    let link = flow.client_link.load();
+    let leave = Leave { link, to: flow.client(), entropy: ends.transit_port, ..arrival.back(As::Reply) };
+    way(plane, arrival, ip, ends, greets, leave)
 }
 
+/// Asks the link that a packet leaves by.
 #[inline(always)]
 fn way<D: Dataplane>(
     plane: &D,
     arrival: &Arrival<'_>,
     ip: &Ipv4Hdr,
     ends: &Ends,
-    as_what: As,
-    number: u32,
-    to: Station,
+    greets: bool,
+    leave: Leave,
 ) -> Stage<Leave> {
-    let link = plane.link(number).ok_or(End::drop(DropReason::Internal))?;
+    let link = plane.link(leave.link).ok_or(End::drop(DropReason::Internal))?;
     if link.ifindex == 0 {
         return Err(drop_at(plane, Some(ends.endpoint), DropReason::LinkMissing));
     }
     hop(plane, arrival, ip, ends.endpoint)?;
     fits(plane, arrival, ip, ends.endpoint, link)?;
-    let mss = mss::largest(link.mtu.min(arrival.link.mtu));
-    Ok(Leave { link: number, to, entropy: ends.transit_port, mss, as_what, pad: [0; 3] })
+    let mss = if greets { mss::largest(link.mtu.min(arrival.link.mtu)) } else { 0 };
+    Ok(Leave { mss, ..leave })
 }
 
 /// The flow's endpoint must be the one that it was made for.
@@ -99,9 +110,13 @@ pub(super) fn hop<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, 
 
 /// A packet must fit its way out, else its sender is told what would (RFC 1191 §4), by the very
 /// address that it writes to.
+///
+/// One that is too long for the way in, too, was put together by an offload on the way here; the
+/// kernel takes it apart again.
 #[inline(always)]
 fn fits<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
-    if u32::from(u16::from_be_bytes(ip.tot_len)) <= link.mtu {
+    let length = u32::from(u16::from_be_bytes(ip.tot_len));
+    if length <= link.mtu || length > arrival.link.mtu {
         return Ok(());
     }
     #[expect(clippy::cast_possible_truncation, reason = "below the packet's length")]
@@ -110,8 +125,8 @@ fn fits<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: 
     Err(told(plane, arrival, ip, endpoint, DropReason::TooBig, Tell { kind: UNREACHABLE, code: 4, mtu, from }))
 }
 
-/// Drops a packet of an endpoint and tells its sender, but not of an ICMP message or a later fragment
-/// (RFC 1122 §3.2.2).
+/// Drops a packet of an endpoint and tells its sender, but not of an ICMP message or a later fragment,
+/// nor one that is no single host (RFC 1122 §3.2.2).
 #[inline(always)]
 fn told<D: Dataplane>(
     plane: &D,
@@ -122,11 +137,19 @@ fn told<D: Dataplane>(
     tell: Tell,
 ) -> End {
     let drop = drop_at(plane, Some(endpoint), reason);
-    if ip.proto == wire::ICMP || matches!(packet::part(ip), Part::Later) {
+    if ip.proto == wire::ICMP || matches!(packet::part(ip), Part::Later) || !is_host(Be32::from_wire(ip.src_addr)) {
         drop
     } else {
         End::tell(reason, arrival, tell)
     }
+}
+
+/// Whether an address can be a single host's: neither this-network, loopback, multicast nor reserved
+/// (RFC 6890).
+#[inline(always)]
+pub(super) fn is_host(address: Be32) -> bool {
+    let first = address.to_wire()[0];
+    first != 0 && first != 127 && first < 224
 }
 
 /// The record that a packet from a backend answers, `to` being the transit address and port that it is

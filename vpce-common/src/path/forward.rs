@@ -34,7 +34,7 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     if !state::usable(state) || ends.key != *key {
         return Err(End::drop(DropReason::Contended));
     }
-    let mut leave = exit::to_backend(plane, arrival, ip, ends)?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, packet.greets())?;
     let noted = packet.track(flow, state, Side::Client, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     if noted.believed {
@@ -45,9 +45,6 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
 
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
     packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
-    if !packet.greets() {
-        leave.mss = 0;
-    }
 
     if !state::still(flow, state) {
         return Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended));

@@ -31,11 +31,11 @@ pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ip
     }
     let ends = flow.ends();
     let leave = if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        let leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+        let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
         exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
         leave
     } else {
-        let leave = exit::to_backend(plane, arrival, ip, ends)?;
+        let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
         exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
         leave
     };

@@ -44,9 +44,12 @@ pub(super) fn reset<'f, F: Frame<'f>>(
     }
     turn_round(ip);
     let header = usize::from(ip.vihl & 0x0f) * 4;
-    let old = u16::from_ne_bytes(ip.tot_len);
+    let old = (u16::from_ne_bytes(ip.tot_len), u16::from_ne_bytes(ip.frags));
     ip.tot_len = be(header + size_of::<TcpHdr>());
-    ip.check = Delta::NONE.word(old, u16::from_ne_bytes(ip.tot_len)).apply(ip.check);
+    // It is whole, where it answers a first fragment too.
+    ip.frags = [ip.frags[0] & 0x40, 0];
+    let delta = Delta::NONE.word(old.0, u16::from_ne_bytes(ip.tot_len)).word(old.1, u16::from_ne_bytes(ip.frags));
+    ip.check = delta.apply(ip.check);
 
     let (number, acknowledged, flags) = if tcp.segment.flags & ACK != 0 {
         (Be32::new(tcp.segment.ack), Be32::new(0), RST)

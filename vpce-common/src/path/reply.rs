@@ -30,16 +30,13 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     let exit::Answered { slot, state } = exit::answered(plane, arrival, to, from, T::PROTOCOL)?;
     let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let mut leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, packet.greets())?;
     let noted = packet.track(flow, state, Side::Backend, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
     packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
-    if !packet.greets() {
-        leave.mss = 0;
-    }
 
     if !state::still(flow, state) {
         return Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended));
