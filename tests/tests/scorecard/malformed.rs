@@ -18,8 +18,7 @@ use vpce_tests::{
 use crate::{kernel_log::KernelLog, on_two_cpus, turn};
 
 /// Timers that no run lasts, and as many errors as there are, since the model has no clock.
-const NO_TIMERS: &str =
-    "icmp_per_sec = 1000000\n[gateway.timers]\nopening_secs = 86400\nestablished_secs = 86400\nclosing_secs = 86400\nudp_secs = 86400";
+const NO_TIMERS: &str = "icmp_per_sec = 1000000\n[gateway.timers]\nopening_secs = 86400\nestablished_secs = 86400\nclosing_secs = 86400\nudp_secs = 86400";
 /// A port that is published for UDP.
 const UDP: u16 = 53;
 /// Longest change of a frame: the headers, a quoted packet's too.
@@ -73,7 +72,9 @@ fn compare(runner: &mut Runner<'_>, model: &HostPlane, sides: &Sides, cpu: usize
             }
             Verdict::Reply(to) => (3, to == sides.client.0 && out[26..30] == ENDPOINT.octets()),
             Verdict::Answer(to) => (4, to == ifindex && out[..6] == frame[6..12]),
-            Verdict::Refuse(_, to) => (5, to == ifindex && out[..6] == frame[6..12] && (out[23] == 1 || out[47] & RST != 0)),
+            Verdict::Refuse(_, to) => {
+                (5, to == ifindex && out[..6] == frame[6..12] && (out[23] == 1 || out[47] & RST != 0))
+            }
         };
         let same = end == 1 || (end == 0) != (verdict == action::REDIRECT) && out == expected;
         assert!(
