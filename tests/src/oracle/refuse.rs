@@ -18,6 +18,10 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
         DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => Some(13),
         _ => None,
     };
+    if matches!(reason, DropReason::TtlExpired | DropReason::TooBig) {
+        // Told by the way out, or not at all.
+        return Stop::Drop(reason);
+    }
     let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
     match (config.refuse, segment.tcp(), code) {
         (Refusal::Drop, ..) => Stop::Drop(reason),
