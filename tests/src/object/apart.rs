@@ -114,7 +114,9 @@ impl Object {
         let map = if lru == Some(aya::maps::MapType::LruHash) { Map::LruHashMap(map) } else { Map::HashMap(map) };
         let mut map: HashMap<_, K, V> = map.try_into().unwrap_or_else(|error| panic!("{name}: {error}"));
         let old = map.keys().collect::<Result<Vec<_>, _>>().expect("its keys");
-        old.iter().for_each(|key| map.remove(key).expect("a key that was there"));
+        for key in old {
+            map.remove(&key).expect("a key that was there");
+        }
         for (key, value) in entries {
             map.insert(key, value, 0).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
