@@ -48,7 +48,7 @@ fn row_12_full_transit_addresses_refuse_a_further_endpoint_and_every_live_flow_g
     let text = narrow(&config::with_max_flows(&plan, 1 << 16));
     let more =
         (1..=300).fold(text.clone(), |text, n| text + &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
-    refused("transit addresses", plan, &text, &more, "198.19.128.0/24 has no free address");
+    refused("transit addresses", plan, &text, &more, "the transit range 198.19.128.0/24 has no address free");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn row_12_full_port_mappings_refuse_further_endpoints_and_every_live_flow_goes_o
     let text = wide(&config::with_max_flows(&plan, 1 << 18));
     let mut more = text.clone();
     (1..=1400).for_each(|n| more += &config::endpoint(&format!("more-{n}"), "web-1", far(n), 1));
-    refused("port mappings", plan, &text, &more, "MAPPINGS is full");
+    refused("port mappings", plan, &text, &more, "port mappings, and a gateway has room for 65536");
 }
 
 /// A rig with live connections gets a configuration that does not fit, which must be refused with
