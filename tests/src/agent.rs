@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     Namespace,
+    account::Outside,
     process::{Finished, Process, finish},
     wait::wait_for,
 };
@@ -39,6 +40,8 @@ pub struct Agent {
     bpf_dir: PathBuf,
     readiness: UnixDatagram,
     process: Option<Process>,
+    /// What the interfaces had received before the dataplane was loaded.
+    outside: Option<Outside>,
 }
 
 impl Agent {
@@ -47,7 +50,7 @@ impl Agent {
         let readiness = UnixDatagram::bind(home.join("notify")).expect("the socket for readiness");
         readiness.set_read_timeout(Some(Duration::from_millis(20))).expect("a time to look up");
         let (gateway, home) = (gateway.clone(), home.to_owned());
-        Self { gateway, home, bpf_dir, readiness, process: None }
+        Self { gateway, home, bpf_dir, readiness, process: None, outside: None }
     }
 
     /// The file that the agent runs with.
@@ -100,6 +103,9 @@ impl Agent {
     /// Starts the agent by another command.
     pub fn start_as(&mut self, command: &mut Command, limit: Duration) {
         self.forget_readiness();
+        if !self.bpf_dir.join("maps").join("TOTALS").exists() {
+            self.outside = Some(Outside::of(&self.gateway));
+        }
         command.env("NOTIFY_SOCKET", self.home.join("notify"));
         self.process = Some(Process::spawn(command, &self.home.join("agent.log")));
         self.wait_until_ready(limit);
@@ -138,6 +144,11 @@ impl Agent {
     #[must_use]
     pub fn unload(&self) -> Finished {
         finish(self.command("unload").arg("--bpf-dir").arg(&self.bpf_dir))
+    }
+
+    /// What the interfaces had received when the dataplane began to count; `None`: none did.
+    pub(crate) fn outside(&self) -> Option<&Outside> {
+        self.outside.as_ref()
     }
 
     /// Whether it runs.

@@ -20,13 +20,19 @@
 
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when it fails, see above")]
 
+mod account;
 mod agent;
+mod bulk;
+mod crowd;
 mod echo;
+mod fabric;
 pub mod frames;
 mod interrupt;
 mod link;
 mod namespace;
 pub mod object;
+pub mod oracle;
+mod place;
 mod plan;
 mod process;
 mod report;
@@ -35,18 +41,23 @@ pub mod scorecard;
 mod servers;
 pub mod tcp;
 mod view;
+mod vlan;
 mod wait;
 mod wire;
 
 pub use agent::{Agent, binary};
+pub use bulk::Bulk;
+pub use crowd::{Crowd, Talked};
 pub use echo::Echo;
 pub use link::Link;
 pub use namespace::{Namespace, Page};
+pub use place::Place;
 pub use plan::Plan;
 pub use process::{Finished, Process, finish, output};
 pub use rig::{Footprint, Rig};
-pub use servers::{Names, Redis, Web, sha256};
+pub use servers::{Iperf, Names, Redis, Web, sha256};
 pub use view::View;
+pub use vlan::Tags;
 pub use wait::{wait_for, wait_until};
 pub use wire::Wire;
 
@@ -62,6 +73,14 @@ pub mod address {
     pub const ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
     /// The gateway's own address in each network.
     pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
+    /// A router next to the gateway, where a plan has one.
+    pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+    /// A machine behind routers.
+    pub const BEHIND: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 5);
+    /// The gateway on the network that carries VXLAN.
+    pub const UNDERLAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    /// The hypervisor there.
+    pub const HYPERVISOR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
     /// The range of the sources that backends see.
     pub const TRANSIT: &str = "198.19.128.0/17";
 
@@ -97,6 +116,8 @@ pub mod port {
     pub const NAMES: u16 = 53;
     /// DNS as [`crate::Names`] serves it.
     pub const NAMES_SERVER: u16 = 5353;
+    /// iperf3, on both sides.
+    pub const IPERF: u16 = 5201;
     /// A port that no service publishes.
     pub const UNPUBLISHED: u16 = 81;
 }

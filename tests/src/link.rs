@@ -11,28 +11,21 @@ use crate::{
 /// The name of the interface in each client and backend.
 pub const INSIDE: &str = "eth0";
 
-/// A link between the gateway and a machine.
+/// A link between the gateway, or the switch or the hypervisor before it, and a machine, or the
+/// router before it.
 #[derive(Debug)]
 pub struct Link {
-    interface: String,
-    gateway: Namespace,
-    machine: Namespace,
-    address: Ipv4Addr,
-    routed: bool,
+    pub(crate) interface: String,
+    pub(crate) near: Namespace,
+    pub(crate) machine: Namespace,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) mtu: u16,
+    /// The machine reaches the transit range through the gateway's own address.
+    pub(crate) answers: bool,
 }
 
 impl Link {
-    /// Plugs a machine into the gateway. `routed` machines answer the transit range through
-    /// the gateway's own address.
-    #[must_use]
-    pub fn new(interface: String, gateway: &Namespace, machine: &Namespace, address: Ipv4Addr, routed: bool) -> Self {
-        let (gateway, machine) = (gateway.clone(), machine.clone());
-        let link = Self { interface, gateway, machine, address, routed };
-        link.plug();
-        link
-    }
-
-    /// The attachment: the end in the gateway.
+    /// The near end: the attachment, where the machine has one of its own.
     #[must_use]
     pub fn interface(&self) -> &str {
         &self.interface
@@ -40,29 +33,34 @@ impl Link {
 
     /// Makes the pair, or makes it again after [`Link::unplug`].
     pub fn plug(&self) {
-        let Self { interface, gateway, machine, address, routed } = self;
+        let Self { interface, near, machine, address, mtu, answers } = self;
         let peer = machine.name();
-        gateway.ip(&format!("link add {interface} type veth peer {INSIDE} netns {peer}"));
+        near.ip(&format!("link add {interface} type veth peer {INSIDE} netns {peer}"));
         // A redirected frame loses the note that its checksum is still to be made, and a
         // redirect's target needs a peer that polls: GRO makes it so.
         output(machine.command("ethtool").args(["-K", INSIDE, "tx", "off", "gro", "on"]));
-        gateway.ip(&format!("link set {interface} mtu 1500 up"));
-        machine.ip(&format!("link set {INSIDE} mtu 1500 up"));
+        near.ip(&format!("link set {interface} mtu {mtu} up"));
+        machine.ip(&format!("link set {INSIDE} mtu {mtu} up"));
         machine.ip(&format!("address add {address}/24 dev {INSIDE}"));
-        if *routed {
+        if *answers {
             machine.ip(&format!("route add {TRANSIT} via {GATEWAY}"));
         }
     }
 
     /// Takes the pair away, both ends, as a virtual machine that stops does.
     pub fn unplug(&self) {
-        self.gateway.ip(&format!("link delete {}", self.interface));
+        self.near.ip(&format!("link delete {}", self.interface));
     }
 
-    /// Whether an XDP or TC program sits on the attachment.
+    /// Takes the near end down, or up again: the machine sees its carrier go and come.
+    pub fn set(&self, state: &str) {
+        self.near.ip(&format!("link set {} {state}", self.interface));
+    }
+
+    /// Whether an XDP or TC program sits on the near end.
     #[must_use]
     pub fn has_program(&self) -> bool {
-        let mut bpftool = self.gateway.command("bpftool");
+        let mut bpftool = self.near.command("bpftool");
         let shown = output(bpftool.args(["net", "show", "dev", &self.interface]));
         shown.contains(&format!("{}(", self.interface))
     }

@@ -1,24 +1,33 @@
-//! What a rig shall be: how many tenants, and the agent's configuration.
+//! What a rig shall be: who is where, and the agent's configuration.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use crate::{
-    Rig,
-    address::{BACKEND, ENDPOINT, GATEWAY, TRANSIT},
+    Place, Rig,
+    address::{ENDPOINT, GATEWAY, HYPERVISOR, ROUTER, TRANSIT, UNDERLAY},
+    fabric::{TRUNK, UNDER},
+    place::Attach,
     port,
 };
 
 /// Small tables: those of the default size take seconds to make and to free.
 const MAX_FLOWS: u32 = 1 << 15;
 
-/// The plan of a rig. [`Rig::pair`] and [`Rig::same_cidr`] give one; its methods alter it.
+/// The plan of a rig. [`Rig::pair`], [`Rig::same_cidr`] and [`Rig::shared`] give one; its methods
+/// alter it.
 ///
-/// Tenant pair *n* has the VPCs `consumer-n` and `provider-n`, the service and the endpoint
-/// `web-n`, and the interfaces `vpce-cn` and `vpce-pn`. All have the same addresses.
+/// Client *n* is in the VPC `consumer-n`, behind `vpce-cn`; backend *n* in `provider-n`, behind
+/// `vpce-pn`, and serves the service `web-n`. Endpoint `web-n` is client *n*'s, unless
+/// [`Plan::endpoints`] tells otherwise. All have the same addresses.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub(crate) tenants: usize,
+    pub(crate) clients: Vec<Place>,
+    pub(crate) backends: Vec<Place>,
+    /// The client and the service of each.
+    endpoints: Vec<(usize, usize)>,
     gateway: String,
+    service: String,
+    prefixes: BTreeMap<usize, String>,
     ports: Vec<(&'static str, u16, u16)>,
     max_connections: Option<u32>,
     without_endpoint: Option<usize>,
@@ -26,12 +35,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of so many pairs of a consumer and a provider.
+    /// A plan of so many pairs of a client and a backend.
     #[must_use]
     pub fn tenants(tenants: usize) -> Self {
+        let endpoints = (1..=tenants).map(|n| (n, n)).collect();
+        Self::of(tenants, tenants, endpoints)
+    }
+
+    /// A plan of so many clients that all reach one backend.
+    #[must_use]
+    pub(crate) fn shared(clients: usize) -> Self {
+        Self::of(clients, 1, (1..=clients).map(|n| (n, 1)).collect())
+    }
+
+    fn of(clients: usize, backends: usize, endpoints: Vec<(usize, usize)>) -> Self {
         Self {
-            tenants,
+            clients: vec![Place::interface(); clients],
+            backends: vec![Place::interface(); backends],
+            endpoints,
             gateway: String::new(),
+            service: String::new(),
+            prefixes: BTreeMap::new(),
             ports: vec![
                 ("tcp", port::WEB, port::WEB_SERVER),
                 ("tcp", port::ECHO, port::ECHO_SERVER),
@@ -41,6 +65,40 @@ impl Plan {
             without_endpoint: None,
             config: None,
         }
+    }
+
+    /// Puts client `n` into this place.
+    #[must_use]
+    pub fn client(mut self, n: usize, place: Place) -> Self {
+        self.clients[n - 1] = place;
+        self
+    }
+
+    /// Puts backend `n` into this place.
+    #[must_use]
+    pub fn backend(mut self, n: usize, place: Place) -> Self {
+        self.backends[n - 1] = place;
+        self
+    }
+
+    /// Adds a backend, with a service of its own.
+    #[must_use]
+    pub fn and_backend(mut self, place: Place) -> Self {
+        self.backends.push(place);
+        self
+    }
+
+    /// The client and the service of each endpoint, `web-1` first.
+    #[must_use]
+    pub fn endpoints(self, endpoints: &[(usize, usize)]) -> Self {
+        Self { endpoints: endpoints.to_vec(), ..self }
+    }
+
+    /// Makes service `n` one of type gateway, to these prefixes behind its backend's router.
+    #[must_use]
+    pub fn prefixes(mut self, n: usize, prefixes: &[&str]) -> Self {
+        self.prefixes.insert(n, format!("{prefixes:?}"));
+        self
     }
 
     /// Limits each endpoint to so many open connections.
@@ -57,6 +115,14 @@ impl Plan {
         self
     }
 
+    /// Adds a line to each `[[service]]`.
+    #[must_use]
+    pub fn service(mut self, line: &str) -> Self {
+        self.service.push_str(line);
+        self.service.push('\n');
+        self
+    }
+
     /// Publishes a further port of the backends, of `tcp` or `udp`.
     #[must_use]
     pub fn publish(mut self, protocol: &'static str, client: u16, server: u16) -> Self {
@@ -64,10 +130,10 @@ impl Plan {
         self
     }
 
-    /// Leaves the endpoint of one tenant out.
+    /// Leaves one endpoint out.
     #[must_use]
-    pub fn without_endpoint(self, tenant: usize) -> Self {
-        Self { without_endpoint: Some(tenant), ..self }
+    pub fn without_endpoint(self, n: usize) -> Self {
+        Self { without_endpoint: Some(n), ..self }
     }
 
     /// Takes this configuration, word by word, in place of the one made from the plan.
@@ -104,72 +170,99 @@ max_flows = {MAX_FLOWS}
 {}"#,
             self.gateway
         );
-        for tenant in 1..=self.tenants {
-            text += &vpc(&format!("consumer-{tenant}"), &format!("vpce-c{tenant}"), &consumer(tenant));
-            text += &vpc(&format!("provider-{tenant}"), &format!("vpce-p{tenant}"), &provider(tenant));
-            text += &self.service(tenant);
-            if self.without_endpoint != Some(tenant) {
-                text += &self.endpoint(tenant);
+        for (n, place) in (1..).zip(&self.clients) {
+            text += &vpc(&format!("consumer-{n}"), &format!("vpce-c{n}"), &consumer(n), place);
+        }
+        for (n, place) in (1..).zip(&self.backends) {
+            text += &vpc(&format!("provider-{n}"), &format!("vpce-p{n}"), &provider(n), place);
+            text += &self.service_of(n, place);
+        }
+        for (n, &(client, service)) in (1..).zip(&self.endpoints) {
+            if self.without_endpoint != Some(n) {
+                text += &self.endpoint(n, client, service);
             }
         }
         text
     }
 
-    fn service(&self, tenant: usize) -> String {
+    fn service_of(&self, n: usize, place: &Place) -> String {
         let mut ports = String::new();
         for (protocol, client, server) in &self.ports {
+            // What a client of a gateway endpoint dials is the server itself.
+            let client = if self.prefixes.contains_key(&n) { server } else { client };
             let written = write!(ports, "{{ client = {client}, server = {server}, protocol = \"{protocol}\" }}, ");
             written.expect("a String takes all");
         }
+        let kind = match self.prefixes.get(&n) {
+            Some(prefixes) => format!("type = \"gateway\"\nprefixes = {prefixes}"),
+            None => format!("type = \"interface\"\nbackend = {{ kind = \"vm\", address = \"{}\" }}", place.own()),
+        };
+        let mut admitted: Vec<_> = self.clients_of(n).map(consumer).collect();
+        admitted.dedup();
+        let permissions: Vec<_> = admitted.iter().map(|domain| format!("iam:domain::{domain}")).collect();
         format!(
             r#"
 [[service]]
-name = "web-{tenant}"
-vpc = "provider-{tenant}"
-type = "interface"
-backend = {{ kind = "vm", address = "{BACKEND}" }}
+name = "web-{n}"
+vpc = "provider-{n}"
+{kind}
 ports = [{ports}]
-permissions = ["iam:domain::{}"]
-"#,
-            consumer(tenant)
+permissions = {permissions:?}
+{}"#,
+            self.service
         )
     }
 
-    fn endpoint(&self, tenant: usize) -> String {
+    fn clients_of(&self, service: usize) -> impl Iterator<Item = usize> {
+        self.endpoints.iter().filter(move |(_, of)| *of == service).map(|(client, _)| *client)
+    }
+
+    fn endpoint(&self, n: usize, client: usize, service: usize) -> String {
+        let place = if self.prefixes.contains_key(&service) {
+            String::new()
+        } else {
+            format!("subnet = \"default\"\naddress = \"{ENDPOINT}\"\n")
+        };
         let limit = self.max_connections.map(|limit| format!("max_connections = {limit}\n"));
         format!(
             r#"
 [[endpoint]]
-name = "web-{tenant}"
-service = "web-{tenant}"
-vpc = "consumer-{tenant}"
-subnet = "default"
-address = "{ENDPOINT}"
-{}"#,
+name = "web-{n}"
+service = "web-{service}"
+vpc = "consumer-{client}"
+{place}{}"#,
             limit.unwrap_or_default()
         )
     }
 }
 
 /// The domain of a consumer: each VPC is of a tenant of its own.
-fn consumer(tenant: usize) -> String {
-    format!("c{tenant:031x}")
+fn consumer(n: usize) -> String {
+    format!("c{n:031x}")
 }
 
 /// The domain of a provider.
-fn provider(tenant: usize) -> String {
-    format!("d{tenant:031x}")
+fn provider(n: usize) -> String {
+    format!("d{n:031x}")
 }
 
-fn vpc(name: &str, interface: &str, domain: &str) -> String {
+fn vpc(name: &str, interface: &str, domain: &str, place: &Place) -> String {
+    let attach = match place.attach {
+        Attach::Interface => format!(r#"{{ interface = "{interface}" }}"#),
+        Attach::Vlan(id) => format!(r#"{{ interface = "{TRUNK}", vlan = {id} }}"#),
+        Attach::Vxlan(vni) => format!(
+            r#"{{ vxlan = {{ vni = {vni}, local = "{UNDERLAY}", interface = "{UNDER}", remotes = ["{HYPERVISOR}"] }} }}"#
+        ),
+    };
+    let next_hop = if place.is_routed() { format!("next_hop = \"{ROUTER}\"\n") } else { String::new() };
     format!(
         r#"
 [[vpc]]
 name = "{name}"
 domain = "{domain}"
-attach = {{ interface = "{interface}" }}
+attach = {attach}
 address = "{GATEWAY}/24"
 subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]
-"#
+{next_hop}"#
     )
 }

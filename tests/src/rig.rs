@@ -3,10 +3,10 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     process::{self, Command},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
 };
 
@@ -17,9 +17,9 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
-    Agent, Echo, Link, Names, Namespace, Plan, Redis, View, Web, Wire,
-    address::{BACKEND, CLIENT},
+    Agent, Echo, Iperf, Link, Names, Namespace, Plan, Redis, View, Web, Wire, account,
     agent::find_binary,
+    fabric::{Fabric, Machine},
     interrupt,
     link::INSIDE,
     namespace,
@@ -34,18 +34,13 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Rig {
     agent: Agent,
-    gateway: Namespace,
-    tenants: Vec<Tenant>,
+    fabric: Fabric,
+    clients: Vec<Machine>,
+    backends: Vec<Machine>,
     plan: Plan,
+    /// Whether the interfaces' figures tell what the program saw.
+    outside: AtomicBool,
     home: TempDir,
-}
-
-#[derive(Debug)]
-struct Tenant {
-    client: Namespace,
-    client_link: Link,
-    backend: Namespace,
-    backend_link: Link,
 }
 
 /// Where to look for what a rig may have left.
@@ -68,6 +63,12 @@ impl Rig {
         Plan::tenants(2)
     }
 
+    /// The plan of so many clients, in networks of the same addresses, and one service for all.
+    #[must_use]
+    pub fn shared(clients: usize) -> Plan {
+        Plan::shared(clients)
+    }
+
     pub(crate) fn build(plan: Plan) -> Self {
         assert!(geteuid().is_root(), "a rig makes network namespaces: run this as root (sudo)");
         interrupt::catch();
@@ -80,21 +81,18 @@ impl Rig {
         fs::set_permissions(home.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
         fs::create_dir(home.path().join("state")).expect("the agent's state directory");
 
-        let gateway = Namespace::make(format!("vpce-{mark}-gw"));
-        let tenant = |n| {
-            let client = Namespace::make(format!("vpce-{mark}-c{n}"));
-            let backend = Namespace::make(format!("vpce-{mark}-b{n}"));
-            Tenant {
-                client_link: Link::new(format!("vpce-c{n}"), &gateway, &client, CLIENT, false),
-                backend_link: Link::new(format!("vpce-p{n}"), &gateway, &backend, BACKEND, true),
-                client,
-                backend,
-            }
+        let mut fabric = Fabric::new(format!("vpce-{mark}"));
+        let mut machines = |places: &[_], name: &str, interface: &str, answers| -> Vec<Machine> {
+            let numbered = (1..).zip(places);
+            numbered
+                .map(|(n, at)| fabric.machine(&format!("{name}{n}"), format!("{interface}{n}"), at, answers))
+                .collect()
         };
-        let tenants = (1..=plan.tenants).map(tenant).collect();
+        let clients = machines(&plan.clients, "c", "vpce-c", false);
+        let backends = machines(&plan.backends, "b", "vpce-p", true);
         let bpf_dir = PathBuf::from(format!("/sys/fs/bpf/vpce-test-{mark}"));
-        let agent = Agent::place(&gateway, home.path(), bpf_dir);
-        let rig = Self { agent, gateway, tenants, plan, home };
+        let agent = Agent::place(&fabric.gateway, home.path(), bpf_dir);
+        let rig = Self { agent, fabric, clients, backends, plan, outside: AtomicBool::new(true), home };
         rig.write_config(&rig.plan.toml());
         rig
     }
@@ -102,31 +100,43 @@ impl Rig {
     /// The gateway's namespace, where the attachments are.
     #[must_use]
     pub fn gateway(&self) -> &Namespace {
-        &self.gateway
+        &self.fabric.gateway
     }
 
-    /// The client of tenant pair `n`; the first is 1.
+    /// The switch of the VLANs, where the plan has any.
+    #[must_use]
+    pub fn switch(&self) -> &Namespace {
+        self.fabric.switch.as_ref().expect("a plan with a VLAN")
+    }
+
+    /// Client `n`; the first is 1.
     #[must_use]
     pub fn client(&self, n: usize) -> &Namespace {
-        &self.tenants[n - 1].client
+        &self.clients[n - 1].namespace
     }
 
-    /// The backend of tenant pair `n`.
+    /// Backend `n`.
     #[must_use]
     pub fn backend(&self, n: usize) -> &Namespace {
-        &self.tenants[n - 1].backend
+        &self.backends[n - 1].namespace
+    }
+
+    /// The routers between the gateway and backend `n`, the nearest first.
+    #[must_use]
+    pub fn backend_routers(&self, n: usize) -> &[Namespace] {
+        &self.backends[n - 1].routers
     }
 
     /// The link of client `n`.
     #[must_use]
     pub fn client_link(&self, n: usize) -> &Link {
-        &self.tenants[n - 1].client_link
+        &self.clients[n - 1].link
     }
 
     /// The link of backend `n`.
     #[must_use]
     pub fn backend_link(&self, n: usize) -> &Link {
-        &self.tenants[n - 1].backend_link
+        &self.backends[n - 1].link
     }
 
     /// The agent's place.
@@ -162,6 +172,12 @@ impl Rig {
     #[must_use]
     pub fn names(&self, n: usize) -> Names {
         Names::serve(self.backend(n), self.home())
+    }
+
+    /// Runs an iperf3 server in backend `n`.
+    #[must_use]
+    pub fn iperf(&self, n: usize) -> Iperf {
+        Iperf::serve(self.backend(n), self.home())
     }
 
     /// Serves echo in backend `n`.
@@ -207,9 +223,16 @@ impl Rig {
         told.unwrap_or_else(|error| panic!("vpcectl tells nothing of drops: {error}"))
     }
 
-    /// Where the agent pins.
+    /// Where the agent pins, for those who run its program on frames that no interface received.
     pub(crate) fn bpf_dir(&self) -> &Path {
+        self.without_outside_view();
         self.agent.bpf_dir()
+    }
+
+    /// Holds the program's counters to each other at the end, but not to the interfaces' own: for
+    /// tests that take the driver's hook away, which counts beside the program.
+    pub fn without_outside_view(&self) {
+        self.outside.store(false, Ordering::Relaxed);
     }
 
     /// Where to look, once the rig is dropped, for what it left.
@@ -222,19 +245,37 @@ impl Rig {
 
     /// All namespaces, the gateway first.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
-        let machines = self.tenants.iter().flat_map(|tenant| [&tenant.client, &tenant.backend]);
-        std::iter::once(&self.gateway).chain(machines)
+        let Fabric { gateway, switch, hypervisor, .. } = &self.fabric;
+        let machines = self.clients.iter().chain(&self.backends);
+        let behind = machines.flat_map(|machine| machine.routers.iter().chain([&machine.namespace]));
+        std::iter::once(gateway).chain(switch).chain(hypervisor).chain(behind)
+    }
+
+    /// The packets that came in, each accounted for: at a rig's end this is looked at by itself.
+    pub fn balance(&self) -> u64 {
+        let outside = self.agent.outside().filter(|_| self.outside.load(Ordering::Relaxed));
+        account::check(&self.agent.bpf_dir().join("maps"), self.gateway(), outside)
+    }
+
+    fn report(&self) {
+        // A second panic that left this place would end all tests at once.
+        let report = catch_unwind(AssertUnwindSafe(|| report::of(self)));
+        eprintln!("{}", report.unwrap_or_else(|_| "the report failed too".to_owned()));
     }
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        if thread::panicking() {
-            // A second panic that left this place would end all tests at once.
-            let report = catch_unwind(AssertUnwindSafe(|| report::of(self)));
-            eprintln!("{}", report.unwrap_or_else(|_| "the report failed too".to_owned()));
-        }
+        let balance = if thread::panicking() {
+            self.report();
+            Ok(0)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| self.balance())).inspect_err(|_| self.report())
+        };
         self.agent.clear();
+        if let Err(panic) = balance {
+            resume_unwind(panic);
+        }
     }
 }
 

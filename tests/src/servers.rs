@@ -4,6 +4,7 @@ use std::{
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// How long a server may take to start on a busy machine.
-const START: std::time::Duration = std::time::Duration::from_secs(10);
+const START: Duration = Duration::from_secs(10);
 
 /// An nginx. `/` tells the backend's name and the client that it sees; `/files/` serves
 /// [`Web::files`].
@@ -72,21 +73,49 @@ impl Redis {
     }
 }
 
-/// A name server that knows one name, `who.test`: the address of the backend it runs in.
+/// A name server that knows two names: `who.test`, the address of the backend it runs in, and
+/// `big.test`, a text of [`Names::BIG`] bytes.
 #[derive(Debug)]
 pub struct Names {
     _process: Process,
 }
 
 impl Names {
+    /// The length of the long text: more than two Ethernet frames hold.
+    pub const BIG: usize = 3200;
+
     /// Serves UDP and TCP on [`port::NAMES_SERVER`] in a namespace.
     pub(crate) fn serve(namespace: &Namespace, home: &Path) -> Self {
         let mut dnsmasq = namespace.command("dnsmasq");
         dnsmasq.args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root"]);
-        dnsmasq.args(["--pid-file=", "--log-facility=-", "--address=/who.test/10.0.0.5"]);
+        dnsmasq.args(["--pid-file=", "--log-facility=-", "--address=/who.test/10.0.0.5", "--edns-packet-max=4096"]);
+        // A text is in strings of at most 255 bytes.
+        dnsmasq.arg(format!("--txt-record=big.test{}", format!(",{}", "x".repeat(200)).repeat(Self::BIG / 200)));
         dnsmasq.arg(format!("--port={}", port::NAMES_SERVER));
         let mut process = Process::spawn(&mut dnsmasq, &home.join("dnsmasq.log"));
         wait_for_listener(namespace, port::NAMES_SERVER, &mut process);
+        Self { _process: process }
+    }
+}
+
+/// An iperf3 server, on [`port::IPERF`] for both its control connection and its datagrams.
+#[derive(Debug)]
+pub struct Iperf {
+    _process: Process,
+}
+
+impl Iperf {
+    /// Serves in a namespace.
+    pub(crate) fn serve(namespace: &Namespace, home: &Path) -> Self {
+        let log = home.join("iperf3.log");
+        let mut iperf3 = namespace.command("iperf3");
+        let mut process = Process::spawn(iperf3.args(["--server", "--forceflush"]), &log);
+        // It serves one at a time: a connection to try it would be the one.
+        wait_for("an iperf3 server", START, || {
+            let ended = process.ended();
+            assert!(ended.is_none(), "the server ended:\n{}", process.log());
+            if process.log().contains("Server listening") { Ok(()) } else { Err("not yet") }
+        });
         Self { _process: process }
     }
 }

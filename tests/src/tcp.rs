@@ -126,6 +126,12 @@ impl Talk {
         self.seen_as
     }
 
+    /// The connection itself.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+
     /// Says something, and hears it back.
     ///
     /// # Errors

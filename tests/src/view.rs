@@ -1,13 +1,13 @@
-//! What `vpcectl -o json` told.
+//! What `vpcectl -o json` told, or another tool that speaks JSON.
 
 use serde_json::Value;
 
-/// A resource, or a part of one, as `vpcectl` printed it.
+/// A resource, or a part of one, as it was printed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View(Value);
 
 impl View {
-    /// Reads what `vpcectl` printed.
+    /// Reads what was printed.
     ///
     /// # Errors
     /// When that is no JSON, what it is.
@@ -20,6 +20,12 @@ impl View {
     pub fn at(&self, path: &str) -> &Value {
         let pointer = format!("/{}", path.replace('.', "/"));
         self.0.pointer(&pointer).unwrap_or_else(|| panic!("no {path} in {self}"))
+    }
+
+    /// The part at a path.
+    #[must_use]
+    pub fn part(&self, path: &str) -> Self {
+        Self(self.at(path).clone())
     }
 
     /// The number at a path.

@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use vpce_common::layout::Totals;
 use vpce_tests::{
-    Rig,
-    address::{BACKEND, CLIENT, GATEWAY},
+    Place, Rig, Tags,
+    address::{BACKEND, CLIENT, ENDPOINT, GATEWAY},
+    finish,
     frames::{Packet, flag},
     output, port,
     tcp::{Knock, Talk, knock},
@@ -38,6 +40,26 @@ fn a_test_that_fails_leaves_nothing_behind() {
     let footprint = footprint.expect_err("the panic");
     let footprint: &vpce_tests::Footprint = footprint.downcast_ref().expect("what it carries");
     assert_eq!(footprint.remains(), Vec::<String>::new());
+}
+
+#[test]
+fn packets_that_do_not_add_up_fail_the_test_at_its_end() {
+    // One that came in and never ended; two that the interfaces did not receive.
+    for [came_in, passed] in [[1, 0], [2, 2]] {
+        let failed = catch_unwind(|| {
+            let mut rig = Rig::pair().start();
+            rig.agent().stop();
+            let totals = rig.agent().bpf_dir().join("maps").join("TOTALS");
+            let rest = "0 ".repeat(size_of::<Totals>() - 16);
+            let bytes = format!("{came_in} 0 0 0 0 0 0 0 {passed} 0 0 0 0 0 0 0 {rest}");
+            let mut forge = rig.gateway().command("bpftool");
+            forge.args(["map", "update", "pinned"]).arg(totals).args("key 0 0 0 0 value".split(' '));
+            output(forge.args(bytes.split_whitespace()));
+        });
+        let failed = failed.expect_err("a panic");
+        let said = failed.downcast_ref::<String>().expect("a message");
+        assert!(said.contains("an account of every packet"), "{said}");
+    }
 }
 
 #[test]
@@ -121,4 +143,54 @@ fn a_link_comes_back_with_its_addresses_and_routes() {
     assert!(page.body.starts_with("backend-1 saw 10.0.0.254:"), "{page:?}");
     assert!(rig.backend(1).ip("route").contains("198.19.128.0/17 via 10.0.0.254"));
     assert!(!rig.backend_link(1).has_program());
+}
+
+#[test]
+fn the_tags_of_a_trunk_are_inside_the_frames_and_tell_the_tenants_apart() {
+    let plan = Rig::shared(2).client(1, Place::vlan(100)).client(2, Place::vlan(200));
+    // An agent that knows of one tenant only, and of no VLAN.
+    let mut rig = plan.clone().build();
+    let untagged = plan.toml().replace(", vlan = 100", "");
+    let second = untagged.find("\n[[vpc]]\nname = \"consumer-2\"").expect("the second tenant");
+    let provider = untagged.find("\n[[vpc]]\nname = \"provider-1\"").expect("the provider");
+    let endpoint = untagged.find("\n[[endpoint]]\nname = \"web-2\"").expect("its endpoint");
+    rig.write_config(&[&untagged[..second], &untagged[provider..endpoint]].concat());
+    rig.agent().start();
+    for n in [1, 2] {
+        assert_eq!(rig.wire(rig.client(n)).resolve(CLIENT, ENDPOINT), None, "a tag beside its frame");
+    }
+    rig.agent().stop();
+    assert!(rig.agent().unload().status.success());
+
+    let _tags = Tags::put(rig.gateway(), "vpce-trunk", 200);
+    rig.gateway().ip("address add 10.0.0.254/24 dev vpce-trunk");
+    let ping = |n: usize| finish(rig.client(n).command("ping").args(["-n", "-c", "1", "-W", "1", "10.0.0.254"]));
+    assert!(!ping(1).status.success() && ping(2).status.success());
+}
+
+#[test]
+fn a_hypervisor_wraps_frames_for_the_kernels_own_vxlan() {
+    let rig = Rig::shared(2).client(1, Place::vxlan(42)).client(2, Place::vxlan(43)).build();
+    rig.gateway().ip("link add vx42 type vxlan id 42 dstport 4789 local 192.0.2.1 remote 192.0.2.2");
+    rig.gateway().ip("address add 10.0.0.254/24 dev vx42");
+    rig.gateway().ip("link set vx42 up");
+    let ping = |n: usize| {
+        let large = ["-n", "-c", "1", "-W", "1", "-M", "do", "-s", "1422", "10.0.0.254"];
+        finish(rig.client(n).command("ping").args(large))
+    };
+    assert!(ping(1).status.success(), "{:?}", ping(1));
+    assert!(!ping(2).status.success());
+}
+
+#[test]
+fn routers_forward_and_a_bottleneck_between_them_tells_its_mtu() {
+    let rig = Rig::pair().client(1, Place::interface().bottleneck(1280)).build();
+    rig.gateway().ip("address add 10.0.0.254/24 dev vpce-c1");
+    rig.gateway().ip("route add 172.16.0.0/16 via 10.0.0.9");
+    let ping = |size: &str| {
+        finish(rig.client(1).command("ping").args(["-n", "-c", "1", "-W", "1", "-M", "do", "-s", size, "10.0.0.254"]))
+    };
+    assert!(ping("1252").status.success(), "{:?}", ping("1252"));
+    let large = ping("1253");
+    assert!((large.stdout + &large.stderr).contains("mtu"), "no word of the MTU");
 }

@@ -1,7 +1,7 @@
 //! What comes through an endpoint, and what does not.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, copy},
     net::{SocketAddrV4, UdpSocket},
 };
@@ -9,7 +9,9 @@ use std::{
 use vpce_tests::{
     Echo, Rig,
     address::{CLIENT, ENDPOINT, GATEWAY, endpoint, is_transit},
-    output, port, sha256,
+    output, port,
+    scorecard::report,
+    sha256,
     tcp::{Knock, Talk, knock},
 };
 
@@ -27,7 +29,7 @@ fn a_page_comes_through_the_endpoint() {
     let told = rig.endpoint(1);
     assert_eq!(told.text("transit_address"), source.ip().to_string());
     assert_eq!(told.number("connections.peak"), 1);
-    assert!(told.number("forward.packets") > 3 && told.number("reply.packets") > 3, "{told}");
+    assert!(told.number("forward.packets") > 2 && told.number("reply.packets") > 2, "{told}");
 }
 
 #[test]
@@ -128,16 +130,27 @@ fn the_hosts_own_traffic_on_the_same_interface_is_untouched() {
 }
 
 #[test]
-fn every_packet_that_came_in_is_accounted_for() {
-    let rig = Rig::pair().start();
-    let _web = rig.web(1);
-    for _ in 0..5 {
-        assert_eq!(rig.client(1).get("http://10.0.0.100/").status, 200);
-    }
+fn row_11_every_packet_that_came_in_is_accounted_for() {
+    let rig = Rig::pair().publish("udp", port::NAMES, port::NAMES_SERVER).start();
+    let web = rig.web(1);
+    fs::write(web.files().join("large"), vec![7; 50 << 20]).expect("a file to serve");
+    assert_eq!(rig.client(1).curl(&["--output", "/dev/null", "http://10.0.0.100/files/large"]).status, 200);
+    // Refused, answered, dropped, told by the backend, and left to the kernel.
     assert_ne!(rig.client(1).run(|| knock(endpoint(port::UNPUBLISHED))), Knock::Open);
+    output(rig.client(1).command("ping").args(["-n", "-c", "2", "-i", "0.1", "10.0.0.100"]));
+    rig.client(1).run(|| {
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        for port in [port::NAMES, port::UNPUBLISHED] {
+            socket.send_to(b"?", endpoint(port)).expect("a datagram sent");
+        }
+        let _ = socket.send_to(b"?", "10.0.0.77:9");
+    });
 
+    let packets = rig.balance();
     let counts = rig.counts();
     let verdicts = ["passed", "forwarded", "replied", "answered"];
     let ended: u64 = verdicts.map(|verdict| counts.number(verdict)).iter().sum();
     assert_eq!(counts.number("packets_in"), ended + counts.drops(), "{counts}");
+    assert!(verdicts.iter().all(|verdict| counts.number(verdict) > 0) && counts.drops() > 0, "{counts}");
+    report(11, format!("{packets} packets received by the interfaces, each passed, translated, answered or dropped"));
 }

@@ -103,7 +103,7 @@ impl HostPlane {
     }
 }
 
-/// Bytes that a frame can grow by at its front: XDP_PACKET_HEADROOM of `linux/bpf.h`.
+/// Bytes that a frame can grow by at its front: `XDP_PACKET_HEADROOM` of `linux/bpf.h`.
 const HEADROOM: usize = 256;
 
 /// A frame and the room in front of it.

@@ -53,7 +53,7 @@ pub fn build() -> Result<Built> {
     Ok(built)
 }
 
-/// A cargo that compiles the eBPF crate for the kernel: `build`, `clippy`.
+/// A cargo that compiles the eBPF crates, the product's and that of the tests beside it, for the kernel: `build`, `clippy`.
 ///
 /// The stable compiler does it too: `RUSTC_BOOTSTRAP` gives it `-Z build-std`, and one compiler makes both sides.
 pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
@@ -69,7 +69,7 @@ pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
     let mut cargo = Compiler::pick()?.command("cargo");
     cargo
         .current_dir(cmd::workspace())
-        .args([subcommand, "--package=vpce-ebpf", "--target", TARGET, "-Zbuild-std=core"])
+        .args([subcommand, "--package=vpce-ebpf", "--package=vpce-tests-ebpf", "--target", TARGET, "-Zbuild-std=core"])
         .env("CARGO_TARGET_DIR", ebpf_target_dir())
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("RUSTC_BOOTSTRAP", "1");

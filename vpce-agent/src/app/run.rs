@@ -32,9 +32,11 @@ use crate::{
 
 /// The reaper looks at a share of the flow records this often.
 const REAP: Duration = Duration::from_millis(50);
-/// The file, the interfaces and the backends are looked at this often.
+/// The file and the backends are looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
-/// Drift in the maps is looked for this often.
+/// Causes of alarms are looked for this often.
+const WATCH: Duration = Duration::from_secs(1);
+/// Drift in the maps, and news of interfaces that were not told, are looked for this often.
 const DRIFT: Duration = Duration::from_secs(5);
 /// A start waits this long for backends to answer ARP; one that is down must not hold up the others.
 const FIND: Duration = Duration::from_secs(1);
@@ -124,7 +126,7 @@ impl Agent {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let [mut reap, mut look, mut drift] = [REAP, LOOK, DRIFT].map(|period| {
+        let [mut reap, mut look, mut watch, mut drift] = [REAP, LOOK, WATCH, DRIFT].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
@@ -137,7 +139,9 @@ impl Agent {
             tokio::select! {
                 _ = reap.tick() => self.reap(),
                 _ = look.tick() => self.look().await,
+                _ = watch.tick() => self.watch(),
                 _ = drift.tick() => self.reconcile().await,
+                () = self.interfaces.changed() => self.compare().await,
                 ready = self.ears.readable() => {
                     ready?.clear_ready();
                     self.hear().await;
@@ -193,16 +197,29 @@ impl Agent {
         }
     }
 
-    /// Looks at the file, the interfaces and the backends; a pass where one of them changed.
+    /// Looks at the file and the backends; a pass where one of them changed.
     async fn look(&mut self) {
         if self.file.changed() {
             self.reload().await;
         }
         self.ask();
+        if self.gateway.is_stale() {
+            self.reconcile().await;
+        }
+    }
+
+    /// Looks at the interfaces; a pass where one of ours is another than before.
+    async fn compare(&mut self) {
         match self.interfaces.all().await {
-            Ok(interfaces) if self.gateway.is_stale(&interfaces) => self.reconcile().await,
+            Ok(interfaces) if self.gateway.differs(&interfaces) => self.reconcile().await,
             Ok(_) => {}
             Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    fn watch(&mut self) {
+        if let Err(error) = self.gateway.watch(Instant::now()) {
+            tracing::error!("{error}");
         }
     }
 
@@ -246,7 +263,9 @@ impl Agent {
             Err(error) => tracing::warn!("can't tell the service manager of the reload: {error}"),
         }
         self.file.take();
-        match self.change().await {
+        let changed = self.change().await;
+        self.gateway.set_reload_failed(changed.is_err(), Instant::now());
+        match changed {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(error) => tracing::error!("configuration not reloaded, the old one stands:\n{error}"),
         }

@@ -27,10 +27,11 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
         (
             "Connections",
             format!(
-                "{} of {} open, peak {}, refused {}",
-                connections.open, connections.limit, connections.peak, endpoint.refused
+                "{} of {} open, {} half-open, peak {}, refused {}",
+                connections.open, connections.limit, connections.half_open, connections.peak, endpoint.refused
             ),
         ),
+        ("Alarm", endpoint.alarm.clone().unwrap_or_else(|| "none".to_owned())),
         ("Forward", format!("{} packets, {} bytes", endpoint.forward.packets, endpoint.forward.bytes)),
         ("Reply", format!("{} packets, {} bytes", endpoint.reply.packets, endpoint.reply.bytes)),
     ];

@@ -14,6 +14,7 @@ pub(super) fn json(kind: Kind, status: &Status) -> Result<String, CliError> {
         Kind::Services => json!({ "services": status.services }),
         Kind::Endpoints => json!({ "endpoints": status.endpoints }),
         Kind::Drops => json!(status.packets),
+        Kind::Alarms => json!({ "alarms": status.alarms }),
     };
     Ok(serde_json::to_string_pretty(&value)?)
 }
@@ -24,6 +25,7 @@ pub(super) fn table(kind: Kind, status: &Status) -> String {
         Kind::Services => services(status),
         Kind::Endpoints => endpoints(&status.endpoints),
         Kind::Drops => packets(status),
+        Kind::Alarms => alarms(status),
     }
 }
 
@@ -89,8 +91,9 @@ fn services(status: &Status) -> String {
 }
 
 fn endpoints(endpoints: &[EndpointStatus]) -> String {
-    let mut table =
-        with_header(&["NAME", "STATE", "ADDRESS", "VPC", "SERVICE", "BACKEND", "OPEN", "LIMIT", "PEAK", "REFUSED"]);
+    let mut table = with_header(&[
+        "NAME", "STATE", "ADDRESS", "VPC", "SERVICE", "BACKEND", "OPEN", "LIMIT", "PEAK", "REFUSED", "ALARM",
+    ]);
     for endpoint in endpoints {
         let backend = &endpoint.backend;
         let silent = if backend.mac.is_none() { " (does not answer ARP)" } else { "" };
@@ -109,6 +112,20 @@ fn endpoints(endpoints: &[EndpointStatus]) -> String {
             endpoint.connections.limit.to_string(),
             endpoint.connections.peak.to_string(),
             endpoint.refused.to_string(),
+            endpoint.alarm.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn alarms(status: &Status) -> String {
+    let mut table = with_header(&["ALARM", "ENDPOINT", "SINCE", "MEANS"]);
+    for alarm in &status.alarms {
+        table.add_row([
+            alarm.alarm.as_str(),
+            alarm.endpoint.as_deref().unwrap_or("-"),
+            &format!("{} s", alarm.since_secs),
+            &alarm.cure,
         ]);
     }
     table.to_string()

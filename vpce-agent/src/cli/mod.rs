@@ -68,6 +68,8 @@ pub(crate) enum Kind {
     Endpoints,
     /// Packets of the whole gateway, and why some were dropped.
     Drops,
+    /// What is wrong now.
+    Alarms,
 }
 
 /// Why there is nothing to print.

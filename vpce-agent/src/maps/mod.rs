@@ -23,6 +23,8 @@ pub struct AdmissionNow {
     pub half_open: u32,
     /// Records that hold no open connection.
     pub spare: u32,
+    /// How often one was taken, modulo 2^32.
+    pub taken: u32,
 }
 
 /// All maps of the dataplane.
@@ -89,7 +91,7 @@ impl Maps {
     /// When the kernel refuses the read.
     pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
         let [open, peak, head, tail, half_open, ..] = self.admissions.get(endpoint)?;
-        Ok(AdmissionNow { open, peak, half_open, spare: tail.wrapping_sub(head) })
+        Ok(AdmissionNow { open, peak, half_open, spare: tail.wrapping_sub(head), taken: head })
     }
 
     /// Puts every record of an endpoint's block into its ring, and makes its count zero.

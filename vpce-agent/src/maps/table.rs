@@ -131,7 +131,10 @@ impl<T: Pod> Messages<T> {
     }
 
     /// The next one that waits.
-    pub fn next(&mut self) -> Option<T> {
+    ///
+    /// # Panics
+    /// Where the object was built from another layout.
+    pub fn take(&mut self) -> Option<T> {
         let message = self.map.next()?;
         assert!(message.len() >= size_of::<T>(), "the programs send whole messages");
         // SAFETY: as many bytes as a `T`, and any bytes are a `Pod`.

@@ -14,8 +14,23 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// Endpoints.
     pub endpoints: Vec<EndpointStatus>,
+    /// What is wrong now, the worst first.
+    pub alarms: Vec<AlarmStatus>,
     /// Packets of the whole gateway.
     pub packets: PacketStatus,
+}
+
+/// Something that an operator must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmStatus {
+    /// Its name.
+    pub alarm: String,
+    /// The endpoint that it is of; none: the gateway.
+    pub endpoint: Option<String>,
+    /// Seconds since it was raised.
+    pub since_secs: u64,
+    /// What it means, and what to do.
+    pub cure: String,
 }
 
 /// A tenant network.
@@ -122,6 +137,8 @@ pub struct EndpointStatus {
     pub reply: TrafficStatus,
     /// Connections that were refused, for whatever reason.
     pub refused: u64,
+    /// Its alarms, by name.
+    pub alarm: Option<String>,
     /// Packets dropped or refused, by reason; reasons that never came are left out.
     pub drops: BTreeMap<String, u64>,
 }
@@ -131,6 +148,8 @@ pub struct EndpointStatus {
 pub struct ConnectionStatus {
     /// Now.
     pub open: u32,
+    /// Those of TCP whose handshake is not complete.
+    pub half_open: u32,
     /// At most.
     pub limit: u32,
     /// Most at once.

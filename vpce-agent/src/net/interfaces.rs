@@ -1,9 +1,12 @@
 //! Interfaces of this network namespace, from netlink: sysfs shows those of the mount's namespace.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, pin::Pin};
 
-use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
+use rtnetlink::{
+    MulticastGroup,
+    packet_route::link::{LinkAttribute, LinkXdp, XdpAttached},
+};
 use vpce_common::wire::Mac;
 
 use crate::model::Hook;
@@ -44,9 +47,10 @@ pub struct Interface {
     pub xdp: Option<Hook>,
 }
 
-/// Asks for interfaces.
+/// Asks for interfaces, and is told when one changes.
 pub struct Interfaces {
     handle: rtnetlink::Handle,
+    news: Pin<Box<dyn Stream<Item = ()>>>,
 }
 
 impl Interfaces {
@@ -55,9 +59,20 @@ impl Interfaces {
     /// # Errors
     /// [`NetError::Socket`].
     pub fn new() -> Result<Self, NetError> {
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(|source| NetError::Socket { source })?;
+        let (connection, handle, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+            .map_err(|source| NetError::Socket { source })?;
         tokio::spawn(connection);
-        Ok(Self { handle })
+        Ok(Self { handle, news: Box::pin(messages.map(drop)) })
+    }
+
+    /// Waits until an interface came, went or changed; the kernel may lose such news where there are many.
+    pub async fn changed(&mut self) {
+        if self.news.next().await.is_none() {
+            // No news any more: whoever waits must not be kept busy.
+            std::future::pending::<()>().await;
+        }
+        // One look is enough for all that came at once.
+        while self.news.next().now_or_never().flatten().is_some() {}
     }
 
     /// Every Ethernet interface, by name.

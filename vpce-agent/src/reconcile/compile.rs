@@ -26,6 +26,8 @@ use crate::{
 
 /// Bytes that VXLAN takes of the underlay's MTU: IPv4, UDP, its own header, and Ethernet inside.
 const VXLAN_WRAP: u32 = 50;
+/// Bits of a prefix's key in front of the network: the VPC is part of what must match.
+const VPC_BITS: u32 = 32;
 /// How long fragments are waited for after the first one (RFC 1122 §3.3.2 lets hosts wait twice as long).
 const FRAGMENTS_SECS: u32 = 30;
 
@@ -153,7 +155,7 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, facts: &Facts
     if let (Target::Routed(routed), None) = (&service.target, &wanted.place) {
         for prefix in &routed.prefixes {
             let network = Prefix { vpc, network: prefix.network().into() };
-            entries.prefixes.insert((prefix.prefix_len().into(), network), number);
+            entries.prefixes.insert((VPC_BITS + u32::from(prefix.prefix_len()), network), number);
         }
     }
     for (dial, server) in &service.ports {

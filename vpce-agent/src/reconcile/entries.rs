@@ -15,7 +15,7 @@ pub struct Entries {
     pub links: BTreeMap<u32, Link>,
     /// Endpoints by address.
     pub addresses: BTreeMap<Local, u32>,
-    /// Gateway endpoints by prefix: its length in bits, and the network.
+    /// Gateway endpoints by prefix: its length in bits, the VPC's among them, and the network.
     pub prefixes: BTreeMap<(u32, Prefix), u32>,
     /// Port mappings.
     pub mappings: BTreeMap<Dialled, Mapping>,

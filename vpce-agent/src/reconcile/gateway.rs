@@ -11,7 +11,11 @@ use std::{
 use vpce_common::layout::{Heard, LAYOUT, Pass};
 
 use super::{
-    Entries, Facts, Reader as _, apply, compile, observe, plan,
+    Entries, Facts, Reader as _,
+    alarms::Alarms,
+    apply, compile, observe, plan,
+    walk::{self, Walk},
+    watch,
     words::{self, Word},
 };
 use crate::{
@@ -25,11 +29,6 @@ use crate::{
     net::Interface,
     store::{Store, StoreError},
 };
-
-/// Flow records that one run of the reaper looks at, at most: the kernel allows 2^23 rounds of a loop (`BPF_MAX_LOOPS`).
-const REAP_MOST: u32 = 1 << 20;
-/// The reaper sees every flow record this often.
-const REAP_EVERY: u32 = 20;
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +67,12 @@ pub struct Gateway {
     pub(super) failures: BTreeMap<String, String>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
-    reap_next: u32,
-    reap_end: u32,
+    pub(super) alarms: Alarms,
+    /// Whether the file that was read last could not be taken.
+    pub(super) reload_failed: bool,
+    /// Number of the endpoint to look at next, for alarms.
+    pub(super) watch_next: u32,
+    pub(super) walk: Walk,
 }
 
 impl Gateway {
@@ -88,6 +91,7 @@ impl Gateway {
         };
         let facts = Facts { hertz: hertz(), ..Facts::default() };
         let adopted = adopt(&dataplane, &leases)?;
+        let alarms = watch::expecting(&dataplane.maps, &leases)?;
         let mut gateway = Self {
             dataplane,
             store,
@@ -99,13 +103,15 @@ impl Gateway {
             last: None,
             failures: BTreeMap::new(),
             missing: BTreeSet::new(),
-            reap_next: 0,
-            reap_end: 0,
+            alarms,
+            reload_failed: false,
+            watch_next: 0,
+            walk: Walk::default(),
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
-        for first in (0..desired.gateway.max_flows).step_by(REAP_MOST as usize) {
-            gateway.dataplane.reap(Pass { first, count: REAP_MOST })?;
+        for first in (0..desired.gateway.max_flows).step_by(walk::MOST as usize) {
+            gateway.dataplane.reap(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
             gateway.leases = leases;
@@ -125,6 +131,7 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired) = (leases, desired);
+        self.walk.forget();
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -153,36 +160,32 @@ impl Gateway {
         Ok(changes.len())
     }
 
-    /// Whether what a pass depends on has changed since the last one.
+    /// Whether there is something to do since the last pass, interfaces apart.
     #[must_use]
-    pub fn is_stale(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
-        let of = |all: &BTreeMap<String, Interface>| -> Vec<Option<Interface>> {
-            self.attachments().map(|attachment| all.get(&attachment.interface).copied()).collect()
-        };
-        self.last.is_none()
-            || !self.failures.is_empty()
-            || of(interfaces) != of(&self.facts.interfaces)
-            || self.facts.neighbours != self.neighbours.found()
+    pub fn is_stale(&self) -> bool {
+        self.last.is_none() || !self.failures.is_empty() || self.facts.neighbours != self.neighbours.found()
     }
 
-    /// Lets the reaper look at the next share of the flow records that were given out; answers what is to
-    /// be said to the ends of those that it freed.
+    /// Whether interfaces that carry attachments are other than those of the last pass.
+    #[must_use]
+    pub fn differs(&self, interfaces: &BTreeMap<String, Interface>) -> bool {
+        let last = &self.facts.interfaces;
+        self.attachments().any(|is| last.get(&is.interface) != interfaces.get(&is.interface))
+    }
+
+    /// Lets the reaper look at the next share of the flow records, by [`Walk`]; answers what is to be
+    /// said to the ends of those that it freed.
     ///
     /// # Errors
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        // Closed flows of a block that was given back keep their keys until they are looked at.
-        self.reap_end = self.reap_end.max(end);
-        if self.reap_next >= self.reap_end {
-            self.reap_next = 0;
+        for pass in self.walk.step(end) {
+            self.dataplane.reap(pass)?;
         }
-        let count = self.reap_end.div_ceil(REAP_EVERY).min(self.reap_end - self.reap_next).min(REAP_MOST);
-        self.dataplane.reap(Pass { first: self.reap_next, count })?;
-        self.reap_next += count;
         self.dataplane.flush_log();
         let mut words = Vec::new();
-        while let Some(ended) = self.dataplane.maps.ended.next() {
+        while let Some(ended) = self.dataplane.maps.ended.take() {
             let client = self.dataplane.maps.link(ended.client_link)?;
             let backend = self.dataplane.maps.backend(ended.ends.backend)?;
             let link = self.dataplane.maps.link(backend.link)?;
@@ -201,7 +204,7 @@ impl Gateway {
     /// Notes who said where they are; answers whether that is news.
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.next() {
+        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.take() {
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
                 tracing::info!(%address, mac = %station.mac, "backend found");

@@ -2,6 +2,7 @@
 //!
 //! `compile` and `plan` are pure. A pass touches only what differs, so a second one does nothing.
 
+mod alarms;
 mod apply;
 mod compile;
 mod entries;
@@ -12,6 +13,8 @@ mod plan;
 mod report;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod watch;
 mod words;
 
 pub use apply::{Kernel, apply};

@@ -2,11 +2,12 @@
 //!
 //! The order keeps every moment right, so that no packet follows half a change:
 //!
-//! 1. what leads to endpoints and is not wanted goes;
-//! 2. endpoints that become another thing are closed;
+//! 1. what leads to endpoints and is not wanted goes, then the ports of those that become another thing;
+//! 2. these are closed;
 //! 3. what endpoints lead to becomes as it shall be, then the endpoints, then they open;
-//! 4. what leads to endpoints comes;
-//! 5. endpoints that only drain are closed, now that others take their clients.
+//! 4. ports come, then what leads to endpoints;
+//! 5. endpoints that only drain are closed, now that others take their clients, and ports go that are
+//!    no longer published.
 //!
 //! Packets may see a write of an entry half done. So an endpoint is closed and opened by writes
 //! that change nothing else that a packet goes by: one that reads the generation first, as
@@ -78,14 +79,16 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     let mut endpoints = differing(&desired.endpoints, &observed.endpoints, NO_ENDPOINT);
     let other: BTreeSet<u32> = endpoints.iter().filter(|(_, is, then)| is_other(is, then)).map(|each| each.0).collect();
 
-    // By its old ports to its new backend: one that opens as another must not lead there.
-    let is_wrong = |(key, is): &(&Dialled, &Mapping)| {
-        desired.mappings.get(key).is_none_or(|then| then != *is && other.contains(&key.endpoint))
-    };
-    plan.extend(observed.mappings.iter().filter(is_wrong).map(|(key, _)| Change::RemoveMapping(*key)));
-    plan.extend(gone(&desired.addresses, &observed.addresses).map(Change::RemoveAddress));
-    plan.extend(gone(&desired.prefixes, &observed.prefixes).map(Change::RemovePrefix));
     plan.extend(gone(&desired.ingress, &observed.ingress).map(Change::RemoveIngress));
+    plan.extend(gone(&desired.addresses, &observed.addresses).map(Change::RemoveAddress));
+    let taken = wrong_prefixes(desired, observed, &other);
+    plan.extend(taken.iter().copied().map(Change::RemovePrefix));
+    // By its old ports to its new backend: one that opens as another must not lead there.
+    let (early, late): (Vec<_>, _) = (observed.mappings.iter())
+        .filter(|(key, is)| desired.mappings.get(key).is_none_or(|then| then != *is && other.contains(&key.endpoint)))
+        .map(|(key, _)| *key)
+        .partition(|key| other.contains(&key.endpoint));
+    plan.extend(early.into_iter().map(Change::RemoveMapping));
 
     for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {
         step(plan, *number, is, Endpoint { accepted: 0, ..*is });
@@ -107,17 +110,38 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
             step(plan, *number, is, Endpoint { accepted: 0, ..*then });
         }
         if then.accepted != 0 {
-            step(plan, *number, is, *then);
+            // One that lists its ports from now on has none of them yet.
+            let all_ports = if other.contains(number) { then.all_ports } else { is.all_ports | then.all_ports };
+            step(plan, *number, is, Endpoint { all_ports, ..*then });
         }
     }
     plan.extend(new(&desired.mappings, &observed.mappings).map(|(key, value)| Change::SetMapping(key, value)));
     plan.extend(new(&desired.addresses, &observed.addresses).map(|(key, value)| Change::SetAddress(key, value)));
-    plan.extend(new(&desired.prefixes, &observed.prefixes).map(|(key, value)| Change::SetPrefix(key, value)));
+    let is_new = |(key, then): &(&(u32, Prefix), &u32)| observed.prefixes.get(key) != Some(then) || taken.contains(key);
+    let prefixes: Vec<_> = desired.prefixes.iter().filter(is_new).map(|(key, number)| (*key, *number)).collect();
+    // The longest first: what it takes must not meet a shorter one that is new too.
+    plan.extend(prefixes.into_iter().rev().map(|(key, value)| Change::SetPrefix(key, value)));
     plan.extend(new(&desired.ingress, &observed.ingress).map(|(key, value)| Change::SetIngress(key, value)));
     for (number, is, then) in &mut endpoints {
         step(plan, *number, is, *then);
     }
+    plan.extend(late.into_iter().map(Change::RemoveMapping));
     changes
+}
+
+/// Prefixes to take away, the shortest first: those that are gone, and those that would get a gone one's
+/// clients before they lead where they shall.
+fn wrong_prefixes(desired: &Entries, observed: &Entries, other: &BTreeSet<u32>) -> Vec<(u32, Prefix)> {
+    let all_gone: Vec<_> = gone(&desired.prefixes, &observed.prefixes).collect();
+    let holds = |(bits, outer): &(u32, Prefix), (longer, inner): &(u32, Prefix)| {
+        let differs = outer.network.get() ^ inner.network.get();
+        bits < longer && outer.vpc == inner.vpc && differs.leading_zeros() >= *bits
+    };
+    let is_wrong = |(key, is): &(&(u32, Prefix), &u32)| match desired.prefixes.get(key) {
+        None => true,
+        Some(then) => (then != *is || other.contains(is)) && all_gone.iter().any(|gone| holds(key, gone)),
+    };
+    observed.prefixes.iter().filter(is_wrong).map(|(key, _)| *key).collect()
 }
 
 /// Whether an endpoint opens, or becomes another thing: under open flows only its limit, its timers and

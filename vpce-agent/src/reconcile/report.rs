@@ -1,6 +1,6 @@
 //! What the gateway tells of itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use ipnet::Ipv4Net;
 use vpce_common::reason::DropReason;
@@ -30,6 +30,7 @@ impl Gateway {
             vpcs: self.desired.vpcs.iter().map(|(name, vpc)| self.vpc(name, vpc)).collect(),
             services: self.desired.services.iter().map(|(name, service)| self.service(name, service)).collect(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
+            alarms: self.alarms.all(Instant::now()),
             packets: PacketStatus { packets_in, passed, forwarded, replied, answered, drops },
         })
     }
@@ -111,11 +112,13 @@ impl Gateway {
             forward: TrafficStatus::default(),
             reply: TrafficStatus::default(),
             refused: 0,
+            alarm: self.alarms.of(name),
             drops: BTreeMap::new(),
         };
         if let Some((number, _)) = lease.filter(|_| in_kernel) {
             let now = self.dataplane.maps.admission(number)?;
-            (status.connections.open, status.connections.peak) = (now.open, now.peak);
+            let connections = &mut status.connections;
+            (connections.open, connections.half_open, connections.peak) = (now.open, now.half_open, now.peak);
             let [packets, bytes, reply_packets, reply_bytes, refused, dropped @ ..] =
                 self.dataplane.maps.stats.sum(number)?;
             status.forward = TrafficStatus { packets, bytes };

@@ -99,9 +99,13 @@ pub(super) fn hop<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, 
 
 /// A packet must fit its way out, else its sender is told what would (RFC 1191 §4), by the very
 /// address that it writes to.
+///
+/// One that is too long for the way in, too, was put together by an offload on the way here; the
+/// kernel takes it apart again.
 #[inline(always)]
 fn fits<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
-    if u32::from(u16::from_be_bytes(ip.tot_len)) <= link.mtu {
+    let length = u32::from(u16::from_be_bytes(ip.tot_len));
+    if length <= link.mtu || length > arrival.link.mtu {
         return Ok(());
     }
     #[expect(clippy::cast_possible_truncation, reason = "below the packet's length")]
@@ -110,8 +114,8 @@ fn fits<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: 
     Err(told(plane, arrival, ip, endpoint, DropReason::TooBig, Tell { kind: UNREACHABLE, code: 4, mtu, from }))
 }
 
-/// Drops a packet of an endpoint and tells its sender, but not of an ICMP message or a later fragment
-/// (RFC 1122 §3.2.2).
+/// Drops a packet of an endpoint and tells its sender, but not of an ICMP message or a later fragment,
+/// nor one that is no single host (RFC 1122 §3.2.2).
 #[inline(always)]
 fn told<D: Dataplane>(
     plane: &D,
@@ -122,11 +126,19 @@ fn told<D: Dataplane>(
     tell: Tell,
 ) -> End {
     let drop = drop_at(plane, Some(endpoint), reason);
-    if ip.proto == wire::ICMP || matches!(packet::part(ip), Part::Later) {
+    if ip.proto == wire::ICMP || matches!(packet::part(ip), Part::Later) || !is_host(Be32::from_wire(ip.src_addr)) {
         drop
     } else {
         End::tell(reason, arrival, tell)
     }
+}
+
+/// Whether an address can be a single host's: neither this-network, loopback, multicast nor reserved
+/// (RFC 6890).
+#[inline(always)]
+pub(super) fn is_host(address: Be32) -> bool {
+    let first = address.to_wire()[0];
+    first != 0 && first != 127 && first < 224
 }
 
 /// The record that a packet from a backend answers, `to` being the transit address and port that it is

@@ -1,5 +1,6 @@
 //! Where a frame came in: its attachment, and what is wrapped around the tenant's packet there.
 
+use super::packet::{self, Part};
 use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Ingress, Link, Local, Segment, Settings, Station},
@@ -12,9 +13,9 @@ use crate::{
 /// Bytes of what VXLAN wraps around a frame: Ethernet, IPv4, UDP and its own header.
 const VXLAN_WRAP: u32 = ETH + 20 + 8 + 8;
 /// Bytes of the Ethernet header.
-const ETH: u32 = size_of::<EthHdr>() as u32;
+const ETH: u32 = 14;
 /// Bytes of a VLAN tag.
-const VLAN: u32 = size_of::<VlanHdr>() as u32;
+const VLAN: u32 = 4;
 
 /// A frame on its way: where it came in, what holds for the gateway.
 pub(super) struct Arrival<'p> {
@@ -98,7 +99,7 @@ fn vxlan<'f, D: Dataplane, F: Frame<'f>>(
     let vxlan = frame.take::<VxlanHdr>()?;
     let inner = frame.take::<EthHdr>()?;
     // Neither options nor fragments (RFC 7348 §4.3).
-    let is_whole = ip.vihl == 0x45 && u16::from_be_bytes(ip.frags) & 0x3fff == 0;
+    let is_whole = ip.vihl == 0x45 && packet::part(ip) == Part::Whole;
     if !is_whole || ip.proto != UDP || udp.dst != VXLAN_PORT || vxlan.flags & VXLAN_VNI == 0 {
         return None;
     }

@@ -84,11 +84,11 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut fr
     match ip.proto {
         TCP => {
             let tcp = packet::tcp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            flow(plane, arrival, ip, part, tcp, frame)
+            flow(plane, arrival, ip, part, tcp, &frame)
         }
         UDP => {
             let udp = packet::udp(&mut frame, payload, part).map_err(|reason| unfit(plane, arrival, ip, reason))?;
-            flow(plane, arrival, ip, part, udp, frame)
+            flow(plane, arrival, ip, part, udp, &frame)
         }
         // Of a message in parts neither the length nor the checksum is known here.
         ICMP if matches!(part, Part::Whole) => {
@@ -127,7 +127,7 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     ip: &'f mut Ipv4Hdr,
     part: Part,
     mut packet: T,
-    frame: F,
+    frame: &F,
 ) -> Stage<End> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
         return reply::reply(plane, arrival, ip, part, &mut packet);
@@ -145,12 +145,12 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
         Ok(end) => Ok(end),
         Err(end) => {
             let Some(reason) = end.dropped() else { return Err(end) };
-            if packet.opens() {
-                if let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number)) {
-                    stats.refused.add(1);
-                }
+            if packet.opens()
+                && let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number))
+            {
+                stats.refused.add(1);
             }
-            Err(packet.refuse(reason, arrival, ip, &frame))
+            Err(packet.refuse(reason, arrival, ip, frame))
         }
     }
 }

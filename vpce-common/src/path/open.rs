@@ -3,7 +3,12 @@
 //! The order, and what undoes it: a place in the limit (given back), a record from the ring (put
 //! back), the key in the hash, which publishes the flow.
 
-use super::{End, Stage, exit::drop_at, link::Arrival, transport::Transport};
+use super::{
+    End, Stage,
+    exit::{drop_at, is_host},
+    link::Arrival,
+    transport::Transport,
+};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
@@ -116,12 +121,10 @@ fn note_peak(admission: &Admission, open: u32) {
     }
 }
 
-/// No client has these: the transit range, this-network, loopback, multicast (RFC 6890), and the
-/// endpoint's own address.
+/// No client has these: the transit range, what is no single host, and the endpoint's own address.
 #[inline(always)]
 fn martian(arrival: &Arrival<'_>, key: &FlowKey) -> bool {
-    let first = key.client.to_wire()[0];
-    arrival.settings.is_transit(key.client) || first == 0 || first == 127 || first >= 224 || key.client == key.endpoint
+    arrival.settings.is_transit(key.client) || !is_host(key.client) || key.client == key.endpoint
 }
 
 #[inline(always)]

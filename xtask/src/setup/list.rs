@@ -27,6 +27,8 @@ pub const ITEMS: &[Item] = &[
     Item::tool("bpftool", "bpftool"),
     Item::tool("tcpdump", "tcpdump"),
     Item::tool("curl", "curl"),
+    Item::tool("ping", "iputils-ping"),
+    Item::tool("traceroute", "traceroute"),
     Item::tool("iperf3", "iperf3"),
     Item::tool("nginx", "nginx-light"),
     Item::tool("redis-server", "redis-server"),

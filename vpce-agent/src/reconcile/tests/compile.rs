@@ -3,16 +3,22 @@
 use std::net::Ipv4Addr;
 
 use vpce_common::{
-    layout::{Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Settings, Transit},
-    wire::{Be16, Be32, Mac, TCP, UDP},
+    layout::{
+        Backend, DROP, Dialled, Endpoint, ICMP, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
+        Settings, Transit,
+    },
+    wire::{Be16, Be32, TCP, UDP},
 };
 
-use super::{NO_BACKEND, NO_LINK, facts, interface, mac};
+use super::{NO_BACKEND, NO_LINK, facts, interface, mac, station};
 use crate::{
     config,
     model::{
-        Attachment, Desired,
-        leases::{Capacity, Held, Leases},
+        Attachment, Desired, Refuse,
+        leases::{
+            Capacity, Held, Leases,
+            tests::sample::{self, gateway_endpoint, with},
+        },
     },
     neighbours::Neighbour,
     reconcile::{Entries, Facts, compile},
@@ -72,6 +78,10 @@ fn address(last: u8) -> Be32 {
     Ipv4Addr::new(10, 0, 0, last).into()
 }
 
+/// Timers of `[gateway]` where nothing else is said, in ticks.
+const TIMERS: Endpoint =
+    Endpoint { opening: 240 * 250, established: 7440 * 250, closing: 240 * 250, udp: 300 * 250, ..super::NO_ENDPOINT };
+
 fn compiled(desired: &Desired, leases: &Leases) -> Entries {
     compile(desired, leases, &facts(desired, leases))
 }
@@ -95,19 +105,27 @@ fn settings_are_in_ticks_and_wire_order() {
     let settings = compiled(&desired, &leases).settings;
     let expected = Settings {
         layout: LAYOUT,
-        opening: 240 * 250,
-        established: 7440 * 250,
-        closing: 240 * 250,
-        udp: 300 * 250,
-        reset: 1,
         transit: Be32::from_wire([198, 19, 130, 0]),
         transit_mask: Be32::from_wire([255, 255, 255, 0]),
+        refuse: RESET,
+        errors: 4,
+        fragments: 30 * 250,
         reserved: 0,
     };
     assert_eq!(settings, expected);
+    for (refuse, number) in [(Refuse::Drop, DROP), (Refuse::Icmp, ICMP)] {
+        desired.gateway.refuse = refuse;
+        assert_eq!(compiled(&desired, &leases).settings.refuse, number);
+    }
+}
 
-    desired.gateway.timers.established = std::time::Duration::from_secs(u64::MAX);
-    assert_eq!(compiled(&desired, &leases).settings.established, u32::MAX);
+#[test]
+fn icmp_errors_of_a_second_are_spread_over_its_ticks_and_none_only_where_none_is_asked_for() {
+    let (mut desired, leases) = fresh(FILE);
+    for (per_sec, per_tick) in [(0, 0), (1, 1), (250, 1), (251, 2), (1_000_000, 4000)] {
+        desired.gateway.icmp_per_sec = per_sec;
+        assert_eq!(compiled(&desired, &leases).settings.errors, per_tick, "{per_sec}");
+    }
 }
 
 #[test]
@@ -117,32 +135,110 @@ fn an_endpoint_has_its_limit_its_block_and_its_transit_address() {
     let web = entries.endpoints[&WEB];
     let transit = Be32::from_wire([198, 19, 130, 2]);
     let (first_slot, slots) = (4096, 64);
-    assert_eq!(web, Endpoint { generation: 2, limit: 50, backend: 0, first_slot, slots, transit, accepted: 1 });
+    assert_eq!(web, Endpoint { generation: 2, limit: 50, first_slot, slots, transit, accepted: 1, ..TIMERS });
     assert_eq!(entries.transit[&2], Transit { endpoint: WEB, first_slot, slots });
     assert_eq!(entries.endpoints[&0].limit, 3000);
     assert_eq!((entries.endpoints.len(), entries.transit.len()), (2, 2));
 }
 
 #[test]
-fn a_port_is_mapped_in_wire_order_for_its_vpc_and_protocol_alone() {
+fn a_service_has_timers_of_its_own_and_the_longest_never_ends() {
+    let timers = "timers = { established_secs = 60, udp_secs = 20 }\n\n[[endpoint]]\nname = \"web\"";
+    let (mut desired, leases) = fresh(&FILE.replace("[[endpoint]]\nname = \"web\"", timers));
+    let web = compiled(&desired, &leases).endpoints[&WEB];
+    assert_eq!((web.opening, web.established, web.closing, web.udp), (240 * 250, 60 * 250, 240 * 250, 20 * 250));
+
+    desired.services.get_mut("web").unwrap().timers.established = std::time::Duration::from_secs(u64::MAX);
+    assert_eq!(compiled(&desired, &leases).endpoints[&WEB].established, u32::MAX);
+}
+
+#[test]
+fn a_block_of_several_transit_addresses_gives_each_its_share() {
+    let (desired, leases) = fresh(&FILE.replace("max_connections = 50", "max_connections = 50000"));
+    let entries = compiled(&desired, &leases);
+    let (number, lease) = leases.serving("web").unwrap();
+    let web = entries.endpoints[&number];
+    assert_eq!((web.slots, lease.transit), (1 << 16, Ipv4Addr::new(198, 19, 130, 4)));
+    let share = |place: u32| Transit { endpoint: number, first_slot: web.first_slot + (place << 14), slots: 1 << 14 };
+    let of_web = entries.transit.iter().filter(|(_, is)| is.endpoint == number);
+    assert!(of_web.map(|(address, is)| (*address, *is)).eq((0..4).map(|place| (4 + place, share(place)))));
+}
+
+#[test]
+fn a_port_is_mapped_in_wire_order_for_its_endpoint_and_protocol_alone() {
     let (desired, leases) = fresh(FILE);
     let entries = compiled(&desired, &leases);
-    let dialled = |vpc, port: [u8; 2], protocol: u8| Dialled {
-        endpoint: address(100),
-        vpc,
+    let dialled = |endpoint, port: [u8; 2], protocol: u8| Dialled {
+        endpoint,
         endpoint_port: Be16::from_wire(port),
         protocol: protocol.into(),
     };
-    let mapping = |endpoint, port: [u8; 2]| Mapping { endpoint, server_port: Be16::from_wire(port), reserved: 0 };
+    let mapping = |port: [u8; 2]| Mapping { server_port: Be16::from_wire(port), reserved: 0 };
     let expected = [
-        (dialled(CONSUMER, [0, 80], TCP), mapping(WEB, [0x1f, 0x90])),
-        (dialled(CONSUMER, [0, 53], UDP), mapping(WEB, [0x14, 0xe9])),
-        (dialled(PROVIDER, [0, 80], TCP), mapping(0, [0x1f, 0x90])),
-        (dialled(PROVIDER, [0, 53], UDP), mapping(0, [0x14, 0xe9])),
+        (dialled(WEB, [0, 80], TCP), mapping([0x1f, 0x90])),
+        (dialled(WEB, [0, 53], UDP), mapping([0x14, 0xe9])),
+        (dialled(0, [0, 80], TCP), mapping([0x1f, 0x90])),
+        (dialled(0, [0, 53], UDP), mapping([0x14, 0xe9])),
     ];
     assert_eq!(entries.mappings, expected.into());
     let local = |vpc: u16| Local { vpc: vpc.into(), address: address(100) };
     assert_eq!(entries.addresses, [(local(CONSUMER), WEB), (local(PROVIDER), 0)].into());
+    assert_eq!(entries.prefixes, [].into());
+}
+
+#[test]
+fn a_gateway_endpoint_leads_its_prefixes_to_the_router_and_keeps_addresses_and_ports() {
+    let mut desired = with([("a", gateway_endpoint())]);
+    let leases = Leases::default().assign(&desired, CAPACITY).unwrap();
+    let entries = compiled(&desired, &leases);
+    let network = Prefix { vpc: leases.vpcs["red"].into(), network: Ipv4Addr::new(100, 125, 0, 0).into() };
+    assert_eq!(entries.prefixes, [((16, network), 0)].into());
+    let endpoint = entries.endpoints[&0];
+    assert_eq!((endpoint.all_ports, endpoint.accepted), (1, 1));
+    assert_eq!((entries.mappings.len(), entries.addresses.len()), (0, 0));
+    let backend = entries.backends[&endpoint.backend];
+    assert_eq!((backend.address, backend.vpc, backend.reachable), (Be32::new(0), leases.vpcs["blue"], 1));
+
+    // With ports, those alone.
+    desired.services.get_mut("store").unwrap().ports = sample::service("blue", sample::host(1), &[(443, 443)]).ports;
+    let entries = compiled(&desired, &leases);
+    assert_eq!(entries.endpoints[&0].all_ports, 0);
+    let port = Be16::new(443);
+    let dialled = Dialled { endpoint: 0, endpoint_port: port, protocol: TCP.into() };
+    assert_eq!(entries.mappings, [(dialled, Mapping { server_port: port, reserved: 0 })].into());
+}
+
+#[test]
+fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
+    let mut desired = with([]);
+    desired.vpcs.get_mut("blue").unwrap().attach = vec![sample::vlan("eth0", 7), sample::vxlan("eth0", 0x12_3456)];
+    let leases = Leases::default().assign(&desired, CAPACITY).unwrap();
+    let facts = facts(&desired, &leases);
+    let entries = compile(&desired, &leases, &facts);
+    let is = facts.interfaces["eth0"];
+    let blue = leases.vpcs["blue"];
+    let of = |attachment| leases.link(blue, &attachment).unwrap();
+    let vlan = Link {
+        ifindex: is.index,
+        address: address(14),
+        mac: is.mac,
+        vpc: blue,
+        segment: Segment::vlan(7),
+        local: Be32::new(0),
+        mtu: 1500,
+    };
+    let tunnel = Link {
+        segment: Segment::vxlan(0x12_3456),
+        local: Be32::from_wire([192, 0, 2, 1]),
+        // IPv4, UDP, VXLAN and the inner Ethernet header (RFC 7348 §5).
+        mtu: 1500 - 50,
+        ..vlan
+    };
+    for (attachment, link) in [(sample::vlan("eth0", 7), vlan), (sample::vxlan("eth0", 0x12_3456), tunnel)] {
+        let number = of(attachment);
+        assert_eq!(entries.links[&number], link);
+        assert_eq!(entries.ingress[&Ingress { ifindex: is.index, segment: link.segment }], number);
+    }
 }
 
 #[test]
@@ -152,7 +248,7 @@ fn a_removed_endpoint_is_closed_and_nothing_leads_to_it() {
     let own = entries.endpoints[&0];
     assert_eq!((own.accepted, own.limit, own.slots, own.generation), (0, 0, 4096, 3));
     assert!(entries.transit.values().all(|block| block.endpoint == WEB));
-    assert!(entries.mappings.values().all(|mapping| mapping.endpoint == WEB));
+    assert!(entries.mappings.keys().all(|dialled| dialled.endpoint == WEB));
     assert_eq!(entries.addresses.values().copied().collect::<Vec<_>>(), [WEB]);
 }
 
@@ -164,8 +260,8 @@ fn a_draining_block_takes_no_new_flow_and_keeps_its_answers() {
     assert_eq!(after.endpoints[&WEB], Endpoint { limit: 0, accepted: 0, ..old });
     assert_eq!((after.transit[&2].endpoint, after.transit[&3].endpoint), (WEB, 2));
     assert_eq!((after.endpoints[&2].limit, after.endpoints[&2].accepted), (500, 1));
-    let consumers = after.mappings.iter().filter(|(dialled, _)| dialled.vpc == CONSUMER);
-    assert!(consumers.map(|(_, mapping)| mapping.endpoint).eq([2, 2]));
+    assert!(after.mappings.keys().map(|dialled| dialled.endpoint).eq([0, 0, 2, 2]));
+    assert_eq!(after.addresses[&Local { vpc: CONSUMER.into(), address: address(100) }], 2);
 }
 
 #[test]
@@ -196,19 +292,13 @@ fn a_large_range_numbers_its_addresses_through() {
 fn a_backend_is_reachable_by_the_link_that_it_answered_on() {
     let (desired, leases) = fresh(FILE);
     let mut facts = facts(&desired, &leases);
-    let unknown = vpce_common::layout::Backend { address: address(5), vpc: PROVIDER, ..NO_BACKEND };
+    let unknown = Backend { address: address(5), vpc: PROVIDER, ..NO_BACKEND };
     facts.neighbours.clear();
     assert_eq!(compile(&desired, &leases, &facts).backends, [(0, unknown)].into());
 
     let link = leases.link(PROVIDER, &Attachment::untagged("p0")).unwrap();
-    facts.neighbours.insert(0, Neighbour { link, mac: mac(9) });
-    let known = vpce_common::layout::Backend {
-        ifindex: facts.interfaces["p0"].index,
-        mac: mac(9),
-        gateway_mac: facts.interfaces["p0"].mac,
-        reachable: 1,
-        ..unknown
-    };
+    facts.neighbours.insert(0, Neighbour { link, station: station(9) });
+    let known = Backend { link, station: station(9), reachable: 1, ..unknown };
     assert_eq!(compile(&desired, &leases, &facts).backends, [(0, known)].into());
 
     facts.interfaces.remove("p0");
@@ -223,9 +313,9 @@ fn a_missing_interface_has_no_link_until_it_is_there() {
     facts.interfaces.insert("other".to_owned(), interface(8));
     let entries = compile(&desired, &leases, &facts);
     let number = leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap();
-    let link = Link { ifindex: 7, address: address(254), mac: Mac([2, 0, 0, 0, 0, 7]), vpc: CONSUMER };
+    let link = Link { ifindex: 7, address: address(254), mac: mac(7), vpc: CONSUMER, mtu: 1500, ..NO_LINK };
     assert_eq!(entries.links, [(0, NO_LINK), (number, link), (2, NO_LINK)].into());
-    assert_eq!(entries.ingress, [(Ingress { ifindex: 7, vlan: 0 }, number)].into());
+    assert_eq!(entries.ingress, [(Ingress { ifindex: 7, segment: Segment::UNTAGGED }, number)].into());
     assert_eq!(entries.endpoints.len(), 2);
 }
 

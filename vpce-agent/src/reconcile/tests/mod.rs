@@ -7,8 +7,8 @@ mod properties;
 use std::collections::BTreeMap;
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Settings, Transit},
-    wire::{Be16, Be32, Mac},
+    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Station, Transit},
+    wire::{Be16, Be32, Mac, TCP},
 };
 
 use super::{
@@ -26,18 +26,17 @@ use crate::{
 const NOTHING: Entries = Entries {
     settings: Settings {
         layout: 0,
-        opening: 0,
-        established: 0,
-        closing: 0,
-        udp: 0,
-        reset: 0,
         transit: Be32::new(0),
         transit_mask: Be32::new(0),
+        refuse: 0,
+        errors: 0,
+        fragments: 0,
         reserved: 0,
     },
     ingress: BTreeMap::new(),
     links: BTreeMap::new(),
     addresses: BTreeMap::new(),
+    prefixes: BTreeMap::new(),
     mappings: BTreeMap::new(),
     endpoints: BTreeMap::new(),
     backends: BTreeMap::new(),
@@ -64,15 +63,56 @@ impl Maps {
         Self { entries, rings }
     }
 
-    /// What a first segment to this port opens: which endpoint's flow, to which backend and port.
-    fn dial(&self, at: &Dialled) -> Option<Flow> {
-        let number = *self.entries.addresses.get(&Local { vpc: at.vpc.into(), address: at.endpoint })?;
-        let mapping = self.entries.mappings.get(at).filter(|mapping| mapping.endpoint == number)?;
-        let endpoint = self.endpoint(number).ok().filter(|endpoint| endpoint.accepted != 0 && endpoint.slots != 0)?;
-        let backend = self.backend(endpoint.backend).ok()?;
-        let endpoint = Endpoint { limit: 0, ..endpoint };
-        Some(Flow { number, endpoint, server_port: mapping.server_port, backend: (backend.vpc, backend.address) })
+    /// Whose the address is.
+    fn whose(&self, vpc: u32, address: Be32) -> Option<u32> {
+        let Entries { addresses, prefixes, .. } = &self.entries;
+        let holds = |bits: u32, network: Be32| (address.get() ^ network.get()).leading_zeros() >= bits;
+        let of_prefix = prefixes.iter().rev().find(|((bits, is), _)| is.vpc == vpc && holds(*bits, is.network));
+        addresses.get(&Local { vpc, address }).or(of_prefix.map(|(_, number)| number)).copied()
     }
+
+    /// Everything that can be dialled: a port of each address and prefix, or of all ports one.
+    fn calls(&self) -> Vec<Call> {
+        let addresses = self.entries.addresses.iter().map(|(at, number)| (at.vpc, at.address, *number));
+        let prefixes = self.entries.prefixes.iter().map(|((_, at), number)| (at.vpc, at.network, *number));
+        let mut calls = Vec::new();
+        for (vpc, address, number) in addresses.chain(prefixes) {
+            let of = |dialled: &&Dialled| dialled.endpoint == number;
+            let call = |port, protocol| Call { vpc, address, port, protocol };
+            calls.extend(self.entries.mappings.keys().filter(of).map(|is| call(is.endpoint_port, is.protocol)));
+            calls.push(call(Be16::new(9), TCP.into()));
+        }
+        calls
+    }
+
+    /// What a first segment opens: which endpoint's flow, to which backend and port.
+    fn dial(&self, call: &Call) -> Option<Flow> {
+        let number = self.whose(call.vpc, call.address)?;
+        let endpoint = self.endpoint(number).ok().filter(|endpoint| endpoint.accepted != 0 && endpoint.slots != 0)?;
+        let dialled = Dialled { endpoint: number, endpoint_port: call.port, protocol: call.protocol };
+        let server_port = match self.entries.mappings.get(&dialled) {
+            Some(mapping) => mapping.server_port,
+            None if endpoint.all_ports != 0 => call.port,
+            None => return None,
+        };
+        let backend = self.backend(endpoint.backend).ok()?;
+        Some(Flow { number, endpoint: lasting(endpoint), server_port, backend: (backend.vpc, backend.address) })
+    }
+}
+
+/// A first segment of a client.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Call {
+    vpc: u32,
+    address: Be32,
+    port: Be16,
+    protocol: u16,
+}
+
+/// What of an endpoint holds as long as its generation does.
+fn lasting(endpoint: Endpoint) -> Endpoint {
+    let Endpoint { generation, backend, first_slot, slots, transit, .. } = endpoint;
+    Endpoint { generation, backend, first_slot, slots, transit, ..NO_ENDPOINT }
 }
 
 /// What a flow relies on as long as it lives.
@@ -93,10 +133,12 @@ impl Kernel for Maps {
                 map.insert(number, value)
             };
         }
-        let Entries { settings, ingress, links, addresses, mappings, endpoints, backends, transit } = &mut self.entries;
+        let Entries { settings, ingress, links, addresses, prefixes, mappings, endpoints, backends, transit } =
+            &mut self.entries;
         match *change {
             Change::RemoveMapping(key) => drop(mappings.remove(&key).expect("it is there")),
             Change::RemoveAddress(key) => drop(addresses.remove(&key).expect("it is there")),
+            Change::RemovePrefix(key) => drop(prefixes.remove(&key).expect("it is there")),
             Change::RemoveIngress(key) => drop(ingress.remove(&key).expect("it is there")),
             Change::SetSettings(value) => *settings = value,
             Change::SetLink(number, link) => set(links, number, link, &NO_LINK),
@@ -113,6 +155,7 @@ impl Kernel for Maps {
             }
             Change::SetTransit(number, block) => set(transit, number, block, &NO_TRANSIT),
             Change::SetAddress(key, number) => drop(addresses.insert(key, number)),
+            Change::SetPrefix(key, number) => drop(prefixes.insert(key, number)),
             Change::SetMapping(key, mapping) => drop(mappings.insert(key, mapping)),
             Change::SetIngress(key, link) => drop(ingress.insert(key, link)),
         }
@@ -129,6 +172,9 @@ impl Reader for Maps {
     }
     fn addresses(&self) -> Result<BTreeMap<Local, u32>, MapError> {
         Ok(self.entries.addresses.clone())
+    }
+    fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError> {
+        Ok(self.entries.prefixes.clone())
     }
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         Ok(self.entries.mappings.clone())
@@ -155,7 +201,7 @@ fn facts(desired: &Desired, leases: &Leases) -> Facts {
     let found = |(number, backend): (u32, u16)| {
         let (name, _) = leases.vpcs.iter().find(|(_, vpc)| **vpc == backend)?;
         let link = leases.link(backend, &desired.vpcs.get(name)?.attach[0])?;
-        Some((number, Neighbour { link, mac: mac(100 + number) }))
+        Some((number, Neighbour { link, station: station(100 + number) }))
     };
     Facts {
         hertz: 250,
@@ -165,7 +211,11 @@ fn facts(desired: &Desired, leases: &Leases) -> Facts {
 }
 
 fn interface(index: u32) -> Interface {
-    Interface { index, mac: mac(index), xdp: None }
+    Interface { index, mac: mac(index), mtu: 1500, xdp: None }
+}
+
+fn station(last: u32) -> Station {
+    Station { mac: mac(last), ..Station::default() }
 }
 
 fn mac(last: u32) -> Mac {

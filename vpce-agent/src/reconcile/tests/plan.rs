@@ -1,6 +1,9 @@
 //! Order and sparseness of plans.
 
-use vpce_common::layout::{Dialled, Endpoint, Mapping};
+use vpce_common::{
+    layout::{Dialled, Endpoint, Mapping, Prefix},
+    wire::{Be16, Be32},
+};
 
 use super::{Change, Entries, Maps, NO_ENDPOINT, NOTHING, facts};
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
             Held, Leases,
             tests::{
                 CAPACITY,
-                sample::{desired, endpoint, host, with},
+                sample::{desired, endpoint, gateway_endpoint, host, with},
             },
         },
     },
@@ -55,11 +58,13 @@ impl Turn {
 }
 
 fn removes(change: &Change) -> bool {
-    matches!(change, Change::RemoveMapping(_) | Change::RemoveAddress(_) | Change::RemoveIngress(_))
+    use Change::{RemoveAddress, RemoveIngress, RemoveMapping, RemovePrefix};
+    matches!(change, RemoveMapping(_) | RemoveAddress(_) | RemovePrefix(_) | RemoveIngress(_))
 }
 
 fn leads(change: &Change) -> bool {
-    matches!(change, Change::SetMapping(..) | Change::SetAddress(..) | Change::SetIngress(..))
+    use Change::{SetAddress, SetIngress, SetMapping, SetPrefix};
+    matches!(change, SetMapping(..) | SetAddress(..) | SetPrefix(..) | SetIngress(..))
 }
 
 fn opens(change: &Change) -> bool {
@@ -156,10 +161,76 @@ fn a_block_drains_only_when_the_larger_one_has_taken_its_clients() {
     let is = turn.before.endpoints[&0];
     // Its generation is kept: the flows go on.
     assert_eq!(turn.writes(0), [Endpoint { accepted: 0, limit: 0, ..is }]);
-    assert!(!turn.changes.iter().any(removes));
     assert!(turn.last(opens) < turn.first(leads));
     let drained = turn.first(|change| matches!(change, Change::SetEndpoint(0, _)));
-    assert_eq!((turn.last(leads) + 1, drained + 1), (drained, turn.changes.len()));
+    assert_eq!(turn.last(leads) + 1, drained);
+    // Its ports too: until then clients came by them.
+    assert!(turn.changes[drained + 1..].iter().all(|change| matches!(change, Change::RemoveMapping(_))));
+    assert_eq!(turn.first(removes), drained + 1);
+}
+
+#[test]
+fn an_address_leads_nowhere_before_its_ports_are_there_and_after_they_are_gone() {
+    let (none, one) = (desired(), with([("a", endpoint())]));
+    let came = turn(&none, &one);
+    let address = came.first(|change| matches!(change, Change::SetAddress(..)));
+    assert!(came.last(|change| matches!(change, Change::SetMapping(..))) < address);
+    let went = turn(&one, &none);
+    let address = went.first(|change| matches!(change, Change::RemoveAddress(_)));
+    assert!(address < went.first(|change| matches!(change, Change::RemoveMapping(_))));
+}
+
+#[test]
+fn a_prefix_leads_nowhere_before_its_ports_are_there_and_after_they_are_gone() {
+    let (mut none, mut one) = (desired(), with([("a", gateway_endpoint())]));
+    for desired in [&mut none, &mut one] {
+        let ports = desired.services["web"].ports.clone();
+        desired.services.get_mut("store").unwrap().ports = ports;
+    }
+    let came = turn(&none, &one);
+    let prefix = came.first(|change| matches!(change, Change::SetPrefix(..)));
+    assert!(came.last(|change| matches!(change, Change::SetMapping(..))) < prefix);
+    assert!(came.last(opens) < prefix);
+    let went = turn(&one, &none);
+    let prefix = went.first(|change| matches!(change, Change::RemovePrefix(_)));
+    assert!(prefix < went.first(|change| matches!(change, Change::RemoveMapping(_))));
+    assert!(prefix < went.first(|change| matches!(change, Change::SetEndpoint(..))));
+}
+
+#[test]
+fn a_gateway_endpoint_whose_ports_are_listed_from_now_on_keeps_all_until_they_are_there() {
+    let all = with([("a", gateway_endpoint())]);
+    let mut listed = all.clone();
+    listed.services.get_mut("store").unwrap().ports = listed.services["web"].ports.clone();
+    let come = turn(&all, &listed);
+    let written = come.first(|change| matches!(change, Change::SetEndpoint(0, _)));
+    assert_eq!((come.changes.len(), written), (3, 2), "{:#?}", come.changes);
+    let go = turn(&listed, &all);
+    let written = go.first(|change| matches!(change, Change::SetEndpoint(0, _)));
+    assert_eq!((go.changes.len(), written), (3, 0), "{:#?}", go.changes);
+}
+
+#[test]
+fn what_a_longer_prefix_took_never_meets_a_shorter_one_between_two_writes() {
+    let prefix = |bits| (bits, Prefix { vpc: 1, network: Be32::from_wire([100, 125, 0, 0]) });
+    let open = |number| {
+        let place = Endpoint { first_slot: number * 64, slots: 64, ..NO_ENDPOINT };
+        (number, Endpoint { generation: 1, accepted: 1, ..place })
+    };
+    let holding = |prefixes: &[(u32, u32)]| Entries {
+        endpoints: [0, 1, 2].map(open).into(),
+        prefixes: prefixes.iter().map(|&(bits, number)| (prefix(bits), number)).collect(),
+        ..NOTHING
+    };
+    let changes = |from, to| plan(&holding(to), &holding(from));
+    let (set, remove) =
+        (|bits, number| Change::SetPrefix(prefix(bits), number), |bits| Change::RemovePrefix(prefix(bits)));
+    assert_eq!(changes(&[], &[(16, 0), (17, 1)]), [set(17, 1), set(16, 0)]);
+    assert_eq!(changes(&[(16, 0), (17, 1)], &[]), [remove(16), remove(17)]);
+    assert_eq!(changes(&[(16, 0), (17, 1)], &[(16, 2)]), [remove(16), remove(17), set(16, 2)]);
+    // Where nothing longer goes, one moves without a gap.
+    assert_eq!(changes(&[(16, 0), (17, 1)], &[(16, 2), (17, 1)]), [set(16, 2)]);
+    assert_eq!(changes(&[(16, 0), (17, 1)], &[(16, 0)]), [remove(17)]);
 }
 
 #[test]
@@ -229,6 +300,6 @@ fn a_mapping_that_drifted_is_mended_in_place() {
     let entries = turn(&wanted, &wanted).after;
     let (&at, &right): (&Dialled, &Mapping) = entries.mappings.first_key_value().unwrap();
     let mut drifted = entries.clone();
-    drifted.mappings.insert(at, Mapping { endpoint: 5, ..right });
+    drifted.mappings.insert(at, Mapping { server_port: Be16::new(5), ..right });
     assert_eq!(plan(&entries, &drifted), [Change::SetMapping(at, right)]);
 }

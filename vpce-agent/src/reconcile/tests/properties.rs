@@ -8,11 +8,14 @@ use proptest::{
     prelude::*,
 };
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Settings, Transit},
+    layout::{
+        ADDRESS_SLOTS, Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, Segment, Settings,
+        Transit,
+    },
     wire::{Be16, Be32},
 };
 
-use super::{Entries, Flow, Maps, NO_ENDPOINT, NO_LINK, NOTHING, facts, mac};
+use super::{Entries, Flow, Maps, NO_ENDPOINT, NO_LINK, NOTHING, facts, lasting, station};
 use crate::{
     model::{
         Desired,
@@ -94,14 +97,18 @@ impl Host {
         self.last = Some(entries);
     }
 
-    /// Between two writes: a client meets the old endpoint, the new one or none, and a flow the
-    /// backend that it was opened to.
+    /// Between two writes: a client meets the old endpoint, the new one or none, but not none where
+    /// the old one's flows go on; and a flow meets the backend that it was opened to.
     fn check(&mut self, before: &Maps, after: &Maps) {
-        let known = before.entries.mappings.keys().chain(after.entries.mappings.keys());
-        for at in known {
-            let Some(now) = self.maps.dial(at) else { continue };
-            let (old, new) = (before.dial(at), after.dial(at));
-            assert!([old, new].contains(&Some(now)), "{at:?}: {now:#?} is neither {old:#?} nor {new:#?}");
+        for at in before.calls().iter().chain(&after.calls()) {
+            let (now, old, new) = (self.maps.dial(at), before.dial(at), after.dial(at));
+            let goes_on =
+                |old: Flow| after.endpoint(old.number).is_ok_and(|then| then.generation == old.endpoint.generation);
+            assert!(
+                [old, new].contains(&now) || now.is_none() && !(new.is_some() && old.is_some_and(goes_on)),
+                "{at:?}: {now:#?} is neither {old:#?} nor {new:#?}"
+            );
+            let Some(now) = now else { continue };
             if !self.flows.contains(&now) {
                 self.flows.push(now);
             }
@@ -111,7 +118,7 @@ impl Host {
             assert!(is_live(&self.maps) || !is_live(before) || !is_live(after), "{flow:#?} was interrupted");
             if is_live(&self.maps) {
                 let is = self.maps.endpoint(flow.number).unwrap();
-                assert_eq!(Endpoint { limit: 0, accepted: 1, ..is }, flow.endpoint);
+                assert_eq!(lasting(is), flow.endpoint);
                 let backend = self.maps.backend(is.backend).unwrap();
                 assert_eq!((backend.vpc, backend.address), flow.backend);
             }
@@ -125,8 +132,12 @@ impl Host {
             let Endpoint { first_slot, slots, generation, transit: address, .. } = flow.endpoint;
             if endpoints.get(&flow.number).is_some_and(|is| is.generation == generation) {
                 assert_eq!(address.raw() & settings.transit_mask.raw(), settings.transit.raw());
-                let block = transit[&(address.get() & !settings.transit_mask.get())];
-                assert_eq!(block, Transit { endpoint: flow.number, first_slot, slots });
+                let first = address.get() & !settings.transit_mask.get();
+                for (place, first_slot) in (first_slot..first_slot + slots).step_by(ADDRESS_SLOTS as usize).enumerate()
+                {
+                    let share = Transit { endpoint: flow.number, first_slot, slots: slots.min(ADDRESS_SLOTS) };
+                    assert_eq!(transit[&(first + u32::try_from(place).unwrap())], share);
+                }
             }
         }
     }
@@ -138,51 +149,60 @@ fn any_entries() -> impl Strategy<Value = Entries> {
     let word = || (0_u32..3).prop_map(Be32::new);
     let port = || (1_u16..4).prop_map(Be16::new);
     let local = (number(), word()).prop_map(|(vpc, address)| Local { vpc, address });
-    let dialled = (word(), 0_u16..3, port()).prop_map(|(endpoint, vpc, endpoint_port)| Dialled {
-        endpoint,
-        vpc,
-        endpoint_port,
-        protocol: 6,
-    });
-    let mapping = (number(), port()).prop_map(|(endpoint, server_port)| Mapping { endpoint, server_port, reserved: 0 });
-    let link = (number(), word()).prop_map(|(ifindex, address)| Link { ifindex, address, ..NO_LINK });
-    let endpoint = (number(), number(), number(), number(), word(), 0_u32..2).prop_map(
-        |(generation, limit, backend, block, transit, accepted)| match block {
+    let prefix = (14_u32..17, number(), word()).prop_map(|(bits, vpc, network)| (bits, Prefix { vpc, network }));
+    let dialled =
+        (number(), port()).prop_map(|(endpoint, endpoint_port)| Dialled { endpoint, endpoint_port, protocol: 6 });
+    let mapping = port().prop_map(|server_port| Mapping { server_port, reserved: 0 });
+    let link =
+        (number(), word(), number()).prop_map(|(ifindex, address, mtu)| Link { ifindex, address, mtu, ..NO_LINK });
+    let endpoint = (number(), number(), number(), number(), word(), 0_u16..2, number()).prop_map(
+        |(generation, limit, backend, block, transit, accepted, opening)| match block {
             0 => NO_ENDPOINT,
-            _ => Endpoint { generation, limit, backend, first_slot: block * 64, slots: 64, transit, accepted },
+            _ => Endpoint {
+                generation,
+                limit,
+                backend,
+                first_slot: block * 64,
+                slots: 64,
+                transit,
+                accepted,
+                opening,
+                ..NO_ENDPOINT
+            },
         },
     );
-    let backend = (number(), word()).prop_map(|(ifindex, address)| Backend {
+    let backend = (number(), word()).prop_map(|(link, address)| Backend {
         address,
-        ifindex,
-        mac: mac(ifindex),
-        gateway_mac: mac(ifindex),
+        link,
+        station: station(link),
         vpc: 0,
         reachable: 1,
     });
     let transit = (number(), number()).prop_map(|(endpoint, slots)| Transit { endpoint, first_slot: slots * 2, slots });
-    let settings = (number(), word()).prop_map(|(opening, transit)| Settings {
+    let settings = (number(), word()).prop_map(|(errors, transit)| Settings {
         layout: LAYOUT,
-        opening,
+        errors,
         transit,
         ..NOTHING.settings
     });
-    let ingress = number().prop_map(|ifindex| Ingress { ifindex, vlan: 0 });
+    let ingress = (number(), 0_u16..3).prop_map(|(ifindex, vlan)| Ingress { ifindex, segment: Segment::vlan(vlan) });
     let maps = (
         settings,
         btree_map(ingress, number(), 0..4),
         btree_map(number(), link, 0..4),
         btree_map(local, number(), 0..4),
+        btree_map(prefix, number(), 0..4),
         btree_map(dialled, mapping, 0..6),
         btree_map(number(), endpoint, 0..4),
         btree_map(number(), backend, 0..4),
         btree_map(number(), transit, 0..4),
     );
-    maps.prop_map(|(settings, ingress, links, addresses, mappings, endpoints, backends, transit)| Entries {
+    maps.prop_map(|(settings, ingress, links, addresses, prefixes, mappings, endpoints, backends, transit)| Entries {
         settings,
         ingress,
         links,
         addresses,
+        prefixes,
         mappings,
         endpoints,
         backends,

@@ -75,6 +75,25 @@ fn what_is_too_big_for_the_way_out_is_told_what_would_fit() {
 }
 
 #[test]
+fn what_an_offload_put_together_goes_on() {
+    let mut plane = plane();
+    connect(&plane, 4000);
+    plane.links[1].mtu = 1280;
+    let data = Tcp { flags: "A", seq: 1001, ack: 5001 };
+    let mut long = from_client(4000, data, &[1; 9000]);
+    assert_eq!(plane.run(&mut long, CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
+}
+
+#[test]
+fn nobody_is_told_who_is_no_single_host() {
+    let plane = plane();
+    for source in [[0, 0, 0, 1], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4]] {
+        let syn = frame((source, 1), (ENDPOINT, 80), (CLIENT_MAC, GATEWAY_MACS[0]), SYN, &[]);
+        assert_eq!(plane.run(&mut with_ttl(syn, 1), CLIENT_SIDE), Verdict::Drop(DropReason::TtlExpired));
+    }
+}
+
+#[test]
 fn options_are_quoted_whole() {
     let plane = plane();
     let syn = with_ttl(from_client(4000, SYN, &[]), 1);

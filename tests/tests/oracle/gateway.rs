@@ -1,0 +1,167 @@
+//! A gateway next to the model, and what is the same of both.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use vpce_common::{
+    layout::{Ends, FlowKey},
+    state,
+};
+use vpce_tests::oracle::{Key, Oracle, Phase, Refusal, Verdict};
+
+use crate::world::{self, Interfaces, Step};
+
+/// Something that does what the model says.
+pub trait Gateway {
+    /// Its interfaces.
+    fn interfaces(&self) -> Interfaces;
+    /// Forgets all that it has seen.
+    fn renew(&mut self);
+    /// Does a step; of a frame, tells its end and what became of it.
+    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)>;
+    /// Whether an end, as far as [`Gateway::run`] can tell it, is the model's.
+    fn same(&self, end: &Verdict, model: &Verdict) -> bool;
+    /// What it knows.
+    fn state(&self) -> State;
+}
+
+/// How far a flow is, as far as it matters: nothing of UDP, and a closed one is closed.
+type Progress = Option<Phase>;
+
+/// All that a gateway knows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct State {
+    /// Transit address and port, server and port, progress.
+    pub flows: BTreeMap<Key, (u32, u16, u32, u16, Progress)>,
+    /// Open and half-open connections by endpoint.
+    pub counts: Vec<(u32, u32)>,
+}
+
+const CLOSED: Phase =
+    Phase { answered: true, established: true, fin_client: true, fin_backend: true, reset: true };
+
+fn progress(key: &Key, phase: Phase) -> Progress {
+    let phase = if phase.closed() { CLOSED } else { phase };
+    (key.protocol == 6).then_some(phase)
+}
+
+/// What a record says.
+pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, (u32, u16, u32, u16, Progress)) {
+    let key = Key {
+        vpc: key.vpc,
+        protocol: key.protocol.try_into().expect("a protocol"),
+        client: key.client.get(),
+        client_port: key.client_port.get(),
+        dialled: key.endpoint.get(),
+        dialled_port: key.endpoint_port.get(),
+    };
+    let has = |bit| bits & bit != 0;
+    let phase = Phase {
+        answered: has(state::ANSWERED),
+        established: has(state::ESTABLISHED),
+        fin_client: has(state::FIN_CLIENT),
+        fin_backend: has(state::FIN_BACKEND),
+        reset: has(state::RESET),
+    };
+    let transit = (ends.transit.get(), ends.transit_port.get());
+    (key, (transit.0, transit.1, ends.server.get(), ends.server_port.get(), progress(&key, phase)))
+}
+
+fn model_state(model: &Oracle, endpoints: usize) -> State {
+    let flows = model.flows().into_iter().map(|(key, flow)| {
+        (key, (flow.transit, flow.transit_port, flow.server, flow.server_port, progress(&key, flow.phase)))
+    });
+    State { flows: flows.collect(), counts: (0..endpoints).map(|number| model.count(number)).collect() }
+}
+
+/// Does one step with both.
+pub fn compare(
+    gateway: &mut impl Gateway,
+    model: &mut Oracle,
+    step: &Step,
+    whole: bool,
+    ends: &mut [u64; 6],
+) -> Result<(), String> {
+    let end = gateway.run(step);
+    match step {
+        Step::Refuse(how) => model.config().refuse = Refusal::of(*how),
+        Step::Generation(endpoint) => model.config().endpoints[*endpoint].generation += 1,
+        Step::Reach(backend, found) => model.config().backends[*backend].found = *found,
+        Step::Frame(ifindex, frame) => {
+            let (verdict, out) = end.expect("the end of a frame");
+            let (wanted, expected) = model.run(frame, *ifindex);
+            let place = match wanted {
+                Verdict::Pass => 0,
+                Verdict::Forward(_) => 1,
+                Verdict::Reply(_) => 2,
+                Verdict::Answer(_) => 3,
+                Verdict::Refuse(..) => 4,
+                Verdict::Drop(_) => 5,
+            };
+            ends[place] += 1;
+            let same = gateway.same(&verdict, &wanted) && (out == expected || place == 5);
+            if !same {
+                return Err(format!(
+                    "by interface {ifindex}\n  {}\nbecame {verdict:?}\n  {}\nthe model says {wanted:?}\n  {}",
+                    hex(frame),
+                    hex(&out),
+                    hex(&expected)
+                ));
+            }
+        }
+    }
+    if !whole {
+        return Ok(());
+    }
+    let state = gateway.state();
+    let wanted = model_state(model, state.counts.len());
+    if state == wanted { Ok(()) } else { Err(story(&state, &wanted)) }
+}
+
+fn story(state: &State, wanted: &State) -> String {
+    let mut text = format!("counts {:?}\nmodel  {:?}\n", state.counts, wanted.counts);
+    for key in state.flows.keys().chain(wanted.flows.keys()) {
+        let (is, wanted) = (state.flows.get(key), wanted.flows.get(key));
+        if is != wanted {
+            writeln!(text, "{key:?}\n  is {is:?}\n  model {wanted:?}").expect("a String takes all");
+        }
+    }
+    text
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
+}
+
+/// The difference that these steps lead to, if any, and how many of them it took.
+pub fn difference(gateway: &mut impl Gateway, steps: &[Step]) -> Option<(usize, String)> {
+    let mut model = world::model(gateway.interfaces());
+    gateway.renew();
+    let mut place = 0;
+    steps.iter().find_map(|step| {
+        place += 1;
+        compare(gateway, &mut model, step, true, &mut [0; 6]).err().map(|difference| (place, difference))
+    })
+}
+
+/// Leaves out what the difference does not need.
+pub fn shrink(gateway: &mut impl Gateway, mut steps: Vec<Step>, mut told: String) -> (Vec<Step>, String) {
+    let mut chunk = steps.len();
+    while chunk > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(at..(at + chunk).min(steps.len()));
+            if let Some((needed, difference)) = difference(gateway, &fewer) {
+                fewer.truncate(needed);
+                (steps, told) = (fewer, difference);
+            } else {
+                at += chunk;
+            }
+        }
+        chunk /= 2;
+    }
+    (steps, told)
+}
