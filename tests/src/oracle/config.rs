@@ -150,9 +150,10 @@ impl Config {
         let prefixes = plane.prefixes.iter().map(|((bits, prefix), endpoint)| {
             (prefix.vpc.try_into().expect("a VPC"), prefix.network.get(), *bits, *endpoint as usize)
         });
-        let addresses = plane.addresses.iter().map(|(local, endpoint)| {
-            ((local.vpc.try_into().expect("a VPC"), local.address.get()), *endpoint as usize)
-        });
+        let addresses = plane
+            .addresses
+            .iter()
+            .map(|(local, endpoint)| ((local.vpc.try_into().expect("a VPC"), local.address.get()), *endpoint as usize));
         let mappings = plane.mappings.iter().map(|(dialled, mapping)| {
             let protocol = dialled.protocol.try_into().expect("a protocol");
             ((dialled.endpoint as usize, protocol, dialled.endpoint_port.get()), mapping.server_port.get())

@@ -37,9 +37,7 @@ fn read(text: &str, interfaces: Interfaces) -> Vec<Step> {
             ["refuse", how] => Step::Refuse(how.parse().expect("a number")),
             ["generation", endpoint] => Step::Generation(number(endpoint)),
             ["reach", backend, found] => Step::Reach(number(backend), number(found) == 1),
-            [place, bytes] => {
-                Step::Frame(interfaces[number(place)], bytes.as_bytes().chunks(2).map(byte).collect())
-            }
+            [place, bytes] => Step::Frame(interfaces[number(place)], bytes.as_bytes().chunks(2).map(byte).collect()),
             _ => panic!("not a step: {words:?}"),
         })
         .collect()
@@ -48,7 +46,8 @@ fn read(text: &str, interfaces: Interfaces) -> Vec<Step> {
 /// Replays all cases.
 pub fn replay(gateway: &mut impl Gateway) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut files: Vec<_> = fs::read_dir(corpus).expect("the corpus").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(corpus).expect("the corpus").map(|file| file.expect("a file").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "no corpus");
     for file in files {

@@ -36,8 +36,7 @@ pub struct State {
     pub counts: Vec<(u32, u32)>,
 }
 
-const CLOSED: Phase =
-    Phase { answered: true, established: true, fin_client: true, fin_backend: true, reset: true };
+const CLOSED: Phase = Phase { answered: true, established: true, fin_client: true, fin_backend: true, reset: true };
 
 fn progress(key: &Key, phase: Phase) -> Progress {
     let phase = if phase.closed() { CLOSED } else { phase };

@@ -29,7 +29,9 @@ impl Gateway for Host {
 
     fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
         match step {
-            Step::Refuse(how) => self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings }),
+            Step::Refuse(how) => {
+                self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings })
+            }
             Step::Generation(endpoint) => self.0.endpoints[*endpoint].generation += 1,
             Step::Reach(backend, found) => self.0.backends[*backend].reachable = u16::from(*found),
             Step::Frame(ifindex, frame) => {

@@ -28,7 +28,9 @@ fn differ(gateway: &mut impl Gateway, seed: u64, frames: usize) -> [u64; 6] {
         for place in 0..ROUND {
             steps.push(grammar.step(&model));
             let step = steps.last().expect("a step");
-            if let Err(difference) = compare(gateway, &mut model, step, place % 64 == 63 || place == ROUND - 1, &mut ends) {
+            if let Err(difference) =
+                compare(gateway, &mut model, step, place % 64 == 63 || place == ROUND - 1, &mut ends)
+            {
                 let (steps, difference) = shrink(gateway, steps, difference);
                 panic!("seed {seed}, round {round}: {difference}\n{}", corpus::write(&steps, gateway.interfaces()));
             }
