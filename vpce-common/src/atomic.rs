@@ -16,13 +16,24 @@ unsafe impl Sync for Atomic32 {}
 #[cfg(target_arch = "bpf")]
 mod imp {
     //! The stock BPF target has no `AtomicU32`; the instructions are there (cpu v3).
-    use core::intrinsics::{self, AtomicOrdering::AcqRel};
+    //! It has no load-acquire: what keeps the order is the compiler's fence, and a CPU that does not
+    //! reorder loads with loads, nor stores with stores (x86-64).
+    use core::{
+        intrinsics::{self, AtomicOrdering::AcqRel},
+        sync::atomic::{
+            Ordering::{Acquire, Release},
+            compiler_fence,
+        },
+    };
 
     pub unsafe fn load(at: *mut u32) -> u32 {
         // SAFETY: as the caller's.
-        unsafe { at.read_volatile() }
+        let value = unsafe { at.read_volatile() };
+        compiler_fence(Acquire);
+        value
     }
     pub unsafe fn store(at: *mut u32, value: u32) {
+        compiler_fence(Release);
         // SAFETY: as the caller's.
         unsafe { at.write_volatile(value) }
     }

@@ -62,7 +62,7 @@ pub trait Dataplane {
     /// `STATS` of this CPU
     fn stats(&self, endpoint: u32) -> Option<&Stats>;
     /// `PACE` of this CPU
-    fn pace(&self) -> Option<&Pace>;
+    fn pace(&self, link: u32) -> Option<&Pace>;
     /// `FRAGMENTS`
     fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment>;
     /// Notes a first fragment; the oldest one may be forgotten for it.

@@ -204,7 +204,7 @@ impl Dataplane for HostPlane {
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         at(&self.stats, endpoint)
     }
-    fn pace(&self) -> Option<&Pace> {
+    fn pace(&self, _link: u32) -> Option<&Pace> {
         Some(&self.pace)
     }
     fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment> {

@@ -36,12 +36,12 @@ pub struct Settings {
     pub transit_mask: Be32,
     /// What a client is told whose flow can't be opened: [`DROP`], [`RESET`] or [`ICMP`].
     pub refuse: u32,
-    /// ICMP errors of the gateway's own, per jiffy and CPU at most.
+    /// ICMP errors of the gateway's own, per second, CPU and link at most.
     pub errors: u32,
     /// How long after the first fragment of a datagram others are taken, in jiffies.
     pub fragments: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Jiffies of a second.
+    pub second: u32,
 }
 
 /// A refused client is told nothing.
@@ -421,14 +421,16 @@ pub struct Heard {
     pub station: Station,
 }
 
-/// What one CPU has told by ICMP: the one value of `PACE` (per CPU).
+/// Value of `PACE` (per CPU), by number of the link: what no tenant may have more of than its share.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// The jiffy that `told` is of.
-    pub jiffy: Counter,
+    /// The jiffy that this second began in.
+    pub began: Counter,
     /// Errors told in it.
     pub told: Counter,
+    /// Messages to the agent in it.
+    pub heard: Counter,
 }
 
 /// An order of the agent to the reaper's program: the first bytes of a made frame.

@@ -34,7 +34,7 @@ pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<()> {
     let number = ends.endpoint;
     let believed = state & ESTABLISHED != 0 && !state::closed(state) && ends.key.protocol == TCP.into();
     let ended = believed.then(|| last_words(flow));
-    if slots::retire(plane, flow, state) {
+    if slots::retire(plane, flow, slot, state) {
         slots::free(flow);
         if let Some(ended) = ended {
             plane.ended(&ended);

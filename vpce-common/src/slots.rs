@@ -35,7 +35,7 @@ pub fn take<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission)
         let flow = plane.flow(slot).ok_or(DropReason::Internal)?;
         let state = flow.state.load();
         let over = state & BITS == 0 || state::usable(state) && state::closed(state);
-        if over && retire(plane, flow, state) {
+        if over && retire(plane, flow, slot, state) {
             return Ok(slot);
         }
         put(plane, endpoint, admission, slot);
@@ -55,13 +55,14 @@ pub fn put<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission, 
     }
 }
 
-/// Takes the flow in `state` out of its record, which is BUSY then; answers whether it could.
+/// Takes the flow in `state` out of its record `slot`, which is BUSY then; answers whether it could.
 ///
 /// It can't when the state has changed since.
 #[inline(always)]
-pub fn retire<D: Dataplane>(plane: &D, flow: &Flow, state: u32) -> bool {
+pub fn retire<D: Dataplane>(plane: &D, flow: &Flow, slot: u32, state: u32) -> bool {
     let retired = flow.state.swap_if(state, (state & !BITS) | BUSY).is_ok();
-    if retired && state & BITS != 0 {
+    // Of two records that were opened for one packet only one has the key.
+    if retired && state & BITS != 0 && plane.find(&flow.ends().key) == Some(slot) {
         plane.forget(&flow.ends().key);
     }
     retired

@@ -152,11 +152,9 @@ fn acknowledges_opening(flow: &Flow, ack: u32) -> bool {
 #[inline(always)]
 fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> Option<u32> {
     match side {
-        Side::Client => {
-            if segment.opens() {
-                // The same again, or a new attempt of the same port with another number.
-                begin(flow, segment);
-            }
+        Side::Client if segment.opens() => {
+            // The same again, or a new attempt of the same port with another number.
+            begin(flow, segment);
             touch(flow, now);
             Some(0)
         }
@@ -166,7 +164,7 @@ fn handshake(flow: &Flow, side: Side, segment: Segment, now: u32) -> Option<u32>
             flow.backend_ack.store(segment.ack);
             Some(ANSWERED)
         }
-        Side::Backend => None,
+        _ => None,
     }
 }
 
@@ -177,13 +175,18 @@ fn data(flow: &Flow, state: u32, side: Side, segment: Segment, now: u32) -> Opti
         Side::Client => (&flow.client_end, &flow.backend_end, &flow.client_ack, &flow.backend_ack, FIN_CLIENT),
         Side::Backend => (&flow.backend_end, &flow.client_end, &flow.backend_ack, &flow.client_ack, FIN_BACKEND),
     };
-    if !closed(state) {
-        touch(flow, now);
-    }
     let next = later(end.load(), other_ack.load());
     // What is forged blindly guesses neither number.
     if !segment.has(ACK) || !near(segment.ack, other_end.load()) || !near(segment.seq, next) {
         return None;
+    }
+    // Who forged the SYN knows its number; only who got the SYN-ACK knows the other one.
+    let answers = || segment.ack.wrapping_sub(ack.load()) <= other_end.load().wrapping_sub(ack.load());
+    if matches!(side, Side::Client) && state & ESTABLISHED == 0 && !answers() {
+        return None;
+    }
+    if !closed(state) {
+        touch(flow, now);
     }
     if ack.load() != segment.ack {
         ack.store(segment.ack);

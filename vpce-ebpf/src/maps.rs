@@ -54,7 +54,7 @@ pub static STATS: PerCpuArray<Stats> = PerCpuArray::pinned(16384, 0);
 #[map]
 pub static TOTALS: PerCpuArray<Totals> = PerCpuArray::pinned(1, 0);
 #[map]
-pub static PACE: PerCpuArray<Pace> = PerCpuArray::pinned(1, 0);
+pub static PACE: PerCpuArray<Pace> = PerCpuArray::pinned(4096, 0);
 /// A datagram in parts is under way for moments: the oldest may go.
 #[map]
 pub static FRAGMENTS: LruHashMap<Datagram, FirstFragment> = LruHashMap::pinned(16384, 0);
@@ -131,8 +131,8 @@ impl Dataplane for Kernel {
         STATS.get(endpoint)
     }
     #[inline(always)]
-    fn pace(&self) -> Option<&Pace> {
-        PACE.get(0)
+    fn pace(&self, link: u32) -> Option<&Pace> {
+        PACE.get(link)
     }
     #[inline(always)]
     fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment> {

@@ -110,7 +110,7 @@ pub const MAPS: &[Shape] = {
         Shape::new("FLOW_KEYS", Hash, size_of::<FlowKey>(), N, MaxFlows),
         Shape::new("STATS", PerCpuArray, N, size_of::<Stats>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TOTALS", PerCpuArray, N, size_of::<Totals>(), Fixed(1)),
-        Shape::new("PACE", PerCpuArray, N, size_of::<Pace>(), Fixed(1)),
+        Shape::new("PACE", PerCpuArray, N, size_of::<Pace>(), Fixed(MAX_LINKS)),
         Shape::new("FRAGMENTS", LruHash, size_of::<Datagram>(), size_of::<FirstFragment>(), Fixed(16384)),
         Shape::new("HEARD", RingBuf, 0, 0, Fixed(1 << 16)),
         Shape::new("ENDED", RingBuf, 0, 0, Fixed(1 << 22)),

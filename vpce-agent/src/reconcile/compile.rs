@@ -74,9 +74,9 @@ fn settings(gateway: &Gateway, hertz: u32) -> Settings {
             Refuse::Reset => layout::RESET,
             Refuse::Icmp => layout::ICMP,
         },
-        errors: gateway.icmp_per_sec.div_ceil(hertz.max(1)),
+        errors: gateway.icmp_per_sec,
         fragments: FRAGMENTS_SECS.saturating_mul(hertz),
-        reserved: 0,
+        second: hertz,
     }
 }
 

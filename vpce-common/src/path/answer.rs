@@ -2,8 +2,9 @@
 
 use super::{
     Ended, Stage,
-    leave::{As, NOBODY},
+    end::{As, NOBODY},
     link::Arrival,
+    pace,
     refuse::turn_round,
 };
 use crate::{
@@ -19,7 +20,8 @@ const ETHERNET_IPV4: ([u8; 2], [u8; 2], u8, u8) = ([0, 1], [8, 0], 6, 4);
 
 /// Answers who has an endpoint's address, the gateway's own, or a transit address of this VPC.
 ///
-/// All other ARP is the kernel's: the agent reads the backends' answers there.
+/// All other ARP is the kernel's. The agent hears who speaks to the gateway or to all: it looks for
+/// backends.
 #[inline(always)]
 pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mut impl Frame<'f>) -> Stage<Ended> {
     let arp = frame.take::<ArpHdr>().ok_or(Ended::Done)?;
@@ -27,8 +29,7 @@ pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mu
         return Err(Ended::Done);
     }
     let wanted = Be32::from_wire(arp.tpa);
-    if wanted == arrival.link.address || arp.spa == arp.tpa {
-        // Said to the gateway, or to all: the agent looks for backends.
+    if (wanted == arrival.link.address || arp.spa == arp.tpa) && pace::may_say(plane, arrival.link_number) {
         let address = Be32::from_wire(arp.spa);
         plane.heard(&Heard {
             link: arrival.link_number,

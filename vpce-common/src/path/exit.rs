@@ -3,7 +3,7 @@
 
 use super::{
     Stage,
-    leave::{As, Leave},
+    end::{As, Leave},
     link::Arrival,
     mss,
     refuse::Tell,
@@ -103,13 +103,9 @@ pub(super) fn hop(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32) -> Stage<(
 
 /// A packet must fit its way out, else its sender is told what would (RFC 1191 §4), by the very
 /// address that it writes to.
-///
-/// One that is too long for the way in, too, was put together by an offload on the way here; the
-/// kernel takes it apart again.
 #[inline(always)]
 fn fits(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
-    let length = u32::from(u16::from_be_bytes(ip.tot_len));
-    if length <= link.mtu || length > arrival.link.mtu {
+    if u32::from(u16::from_be_bytes(ip.tot_len)) <= link.mtu {
         return Ok(());
     }
     #[expect(clippy::cast_possible_truncation, reason = "below the packet's length")]

@@ -23,6 +23,7 @@ pub(super) fn note<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr,
 /// Translates a later fragment as the first one of its datagram.
 #[inline(always)]
 pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr) -> Stage<Ended> {
+    let (sender, receiver) = (Be32::from_wire(ip.src_addr), Be32::from_wire(ip.dst_addr));
     let Some(first) = plane.first_fragment(&datagram(arrival, ip)) else {
         return Err(arrival.end.unfit(DropReason::Fragment));
     };
@@ -31,7 +32,14 @@ pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ip
         return Err(arrival.end.unfit(DropReason::Fragment));
     }
     let ends = flow.ends();
-    let leave = if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
+    // The entry may be another datagram's by now: maps that forget reuse what they forgot.
+    let seen_by_client = (ends.key.client, ends.key.endpoint, ends.key.vpc) == (sender, receiver, arrival.link.vpc);
+    let backend_vpc = plane.backend(ends.backend).map(|backend| backend.vpc);
+    let seen_by_backend = (ends.server, ends.transit, backend_vpc) == (sender, receiver, Some(arrival.link.vpc));
+    if ends.key.protocol != u16::from(ip.proto) || !seen_by_client && !seen_by_backend {
+        return Err(arrival.end.unfit(DropReason::Fragment));
+    }
+    let leave = if seen_by_backend {
         let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
         exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
         leave

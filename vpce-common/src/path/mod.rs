@@ -7,6 +7,7 @@
 //! dropped with a reason, never passed on.
 
 mod answer;
+mod end;
 mod error;
 mod exit;
 mod forward;
@@ -15,6 +16,7 @@ mod leave;
 mod link;
 mod mss;
 mod open;
+mod pace;
 mod packet;
 mod refuse;
 mod reply;
@@ -22,8 +24,11 @@ mod reply;
 mod tests;
 mod transport;
 
-pub use self::leave::{End, Outcome, leave};
-use self::{leave::Ended, link::Arrival, packet::Part, transport::Transport};
+pub use self::{
+    end::End,
+    leave::{Outcome, leave},
+};
+use self::{end::Ended, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     dataplane::{Dataplane, Frame},
     layout::Settings,
@@ -172,7 +177,7 @@ fn dials_again<D: Dataplane, T: Transport>(plane: &D, packet: &T, slot: u32) -> 
     }
     let Some(flow) = plane.flow(slot) else { return false };
     let state = flow.state.load();
-    let over = state::usable(state) && state::closed(state) && slots::retire(plane, flow, state);
+    let over = state::usable(state) && state::closed(state) && slots::retire(plane, flow, slot, state);
     if over {
         // The record is in the ring since it closed: now it is a free one there.
         slots::free(flow);

@@ -1,8 +1,10 @@
 //! Tells a sender at once why its packet goes no further.
 
 use super::{
-    leave::{As, be, header_check},
+    end::As,
+    leave::{be, header_check},
     link::Arrival,
+    pace,
     packet::{self, Part, Tcp},
 };
 use crate::{
@@ -38,7 +40,9 @@ pub(super) fn reset<'f, F: Frame<'f>>(
     frame: &F,
 ) {
     let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
-    if silent || tcp.segment.flags & RST != 0 {
+    // A flow outlives a backend that is silent for a while (RFC 1122 §4.2.3.9).
+    let lives = !tcp.segment.opens() && !matches!(reason, DropReason::NoFlow | DropReason::StaleFlow);
+    if silent || lives || tcp.segment.flags & RST != 0 {
         return;
     }
     turn_round(ip);
@@ -103,14 +107,24 @@ pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hd
 /// Nothing where the frame has no room, or nobody may be told (RFC 1122 §3.2.2): of an ICMP message or a
 /// later fragment, who is no single host, or more often than the pace allows.
 #[inline(always)]
-pub(super) fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, head: u32, tell: &Tell) -> Option<()> {
+pub(super) fn tell<'f, D: Dataplane, F: Frame<'f>>(
+    plane: &D,
+    whole: &F,
+    link: u32,
+    head: u32,
+    tell: &Tell,
+) -> Option<()> {
     /// Bytes in front of the quoted packet.
     const NEW: usize = size_of::<Ipv4Hdr>() + size_of::<IcmpHdr>();
     let mut frame = whole.reframe(0, whole.length())?;
     frame.skip(head as usize);
     let old = frame.take::<Ipv4Hdr>()?;
     let (sender, tos) = (old.src_addr, old.tos);
-    if old.proto == ICMP || packet::part(old) == Part::Later || !is_host(Be32::from_wire(sender)) || !may_tell(plane) {
+    if old.proto == ICMP
+        || packet::part(old) == Part::Later
+        || !is_host(Be32::from_wire(sender))
+        || !pace::may_tell(plane, link)
+    {
         return None;
     }
     // The header and eight bytes (RFC 792).
@@ -154,19 +168,6 @@ pub(super) fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, head: u
 pub(super) fn is_host(address: Be32) -> bool {
     let first = address.to_wire()[0];
     first != 0 && first != 127 && first < 224
-}
-
-/// Whether one more ICMP error may be sent now (RFC 1812 §4.3.2.8).
-#[inline(always)]
-fn may_tell<D: Dataplane>(plane: &D) -> bool {
-    let (Some(settings), Some(pace)) = (plane.settings(), plane.pace()) else { return false };
-    let now = u64::from(plane.jiffies());
-    if pace.jiffy.get() != now {
-        pace.jiffy.set(now);
-        pace.told.set(0);
-    }
-    pace.told.add(1);
-    pace.told.get() <= settings.errors.into()
 }
 
 /// Sends a packet back to where it came from, with a fresh TTL.

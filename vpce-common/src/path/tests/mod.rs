@@ -44,7 +44,7 @@ fn plane() -> HostPlane {
             refuse: RESET,
             errors: 10,
             fragments: 30,
-            reserved: 0,
+            second: 100,
         }),
         ..HostPlane::default()
     };

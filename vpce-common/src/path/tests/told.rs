@@ -75,13 +75,14 @@ fn what_is_too_big_for_the_way_out_is_told_what_would_fit() {
 }
 
 #[test]
-fn what_an_offload_put_together_goes_on() {
+fn a_flow_outlives_a_backend_that_is_silent_for_a_while() {
     let mut plane = plane();
     connect(&plane, 4000);
-    plane.links[1].mtu = 1280;
+    plane.backends[0].reachable = 0;
     let data = Tcp { flags: "A", seq: 1001, ack: 5001 };
-    let mut long = from_client(4000, data, &[1; 9000]);
-    assert_eq!(plane.run(&mut long, CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
+    assert_eq!(forward(&plane, 4000, data, b"x"), Err(Verdict::Drop(DropReason::BackendUnreachable)));
+    plane.backends[0].reachable = 1;
+    assert!(forward(&plane, 4000, data, b"x").is_ok());
 }
 
 #[test]
@@ -107,14 +108,17 @@ fn options_are_quoted_whole() {
 }
 
 #[test]
-fn no_more_errors_than_allowed_leave_in_a_tick() {
+fn no_more_errors_than_allowed_leave_in_a_second() {
     let plane = plane();
     let told = |plane: &HostPlane| {
         let sent = (0..25).map(|_| plane.run(&mut with_ttl(from_client(4000, SYN, &[]), 1), CLIENT_SIDE));
         sent.filter(|verdict| matches!(verdict, Verdict::Refuse(..))).count()
     };
+    plane.jiffies.set(100);
     assert_eq!((told(&plane), told(&plane)), (10, 0));
-    plane.jiffies.set(1);
+    plane.jiffies.set(199);
+    assert_eq!(told(&plane), 0);
+    plane.jiffies.set(200);
     assert_eq!(told(&plane), 10);
 }
 
