@@ -8,7 +8,7 @@ mod connection;
 mod sys;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap as HashMapOf, HashSet},
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -26,7 +26,10 @@ use nix::{
 };
 use vpce_common::{
     host::HostPlane,
-    layout::{Admission, Backend, Endpoint, Flow, FlowKey, Link, Local, Settings},
+    layout::{
+        Admission, Backend, Dialled as MapDialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings,
+        Transit,
+    },
     state,
 };
 
@@ -50,6 +53,8 @@ pub mod action {
 
 /// The longest frame that a program may make of a shorter one.
 const ROOM: usize = 2048;
+/// More endpoints, links and backends than a test writes that looks at all of them.
+const FEW: u32 = 128;
 
 /// The loaded program.
 pub struct Object {
@@ -91,6 +96,19 @@ pub struct Held {
     pub flows: usize,
     /// Keys that lead to a record.
     pub keys: usize,
+}
+
+/// What the agent wrote into the maps for few endpoints: the first entries of those that are arrays.
+#[derive(Debug, PartialEq)]
+pub struct Configured {
+    settings: Settings,
+    ingress: HashMapOf<Ingress, u32>,
+    links: Vec<Link>,
+    addresses: HashMapOf<Local, u32>,
+    mappings: HashMapOf<MapDialled, Mapping>,
+    endpoints: Vec<Endpoint>,
+    backends: Vec<Backend>,
+    transit: Vec<Transit>,
 }
 
 /// Keeps this thread on one CPU.
@@ -191,6 +209,36 @@ impl Object {
         self.array::<[u32; size_of::<Admission>() / 4]>("ADMISSIONS").get(&endpoint, 0).expect("an admission")[0]
     }
 
+    /// What the agent wrote.
+    ///
+    /// # Panics
+    /// Where the maps can't be read.
+    #[must_use]
+    pub fn configured(&self) -> Configured {
+        Configured {
+            settings: self.array("SETTINGS").get(&0, 0).expect("settings"),
+            ingress: self.hash("INGRESS"),
+            links: all(&self.array("LINKS"), FEW),
+            addresses: self.hash("ADDRESSES"),
+            mappings: self.hash("MAPPINGS"),
+            endpoints: all(&self.array("ENDPOINTS"), FEW),
+            backends: all(&self.array("BACKENDS"), FEW),
+            transit: all(&self.array("TRANSIT"), FEW),
+        }
+    }
+
+    /// Empties an endpoint's ring of free records, as no agent and no packet ever does.
+    ///
+    /// # Panics
+    /// Where there is no such endpoint.
+    pub fn lose_free_records(&self, endpoint: u32) {
+        let mut admissions = self.array::<[u32; size_of::<Admission>() / 4]>("ADMISSIONS");
+        let mut admission = admissions.get(&endpoint, 0).expect("an admission");
+        // The head, where records are taken, at the tail, where they are put.
+        admission[2] = admission[3];
+        admissions.set(endpoint, admission, 0).expect("an admission written");
+    }
+
     /// All records with a flow, by number.
     #[must_use]
     pub fn flows(&self) -> Vec<(u32, Flow)> {
@@ -258,7 +306,7 @@ impl Object {
         Map::Array(self.map(name)).try_into().unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    fn hash<K: Pod + Eq + std::hash::Hash, V: Pod>(&self, name: &str) -> std::collections::HashMap<K, V> {
+    fn hash<K: Pod + Eq + std::hash::Hash, V: Pod>(&self, name: &str) -> HashMapOf<K, V> {
         let map = Map::HashMap(self.map(name)).try_into();
         let map: HashMap<MapData, K, V> = map.unwrap_or_else(|error| panic!("{name}: {error}"));
         map.iter().collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{name}: {error}"))

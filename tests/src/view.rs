@@ -40,6 +40,14 @@ impl View {
         self.at(path).as_str().unwrap_or_else(|| panic!("{path} is no text in {self}"))
     }
 
+    /// The names in a list of resources.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let list = self.0.as_object().and_then(|whole| whole.values().next()).and_then(Value::as_array);
+        let list = list.unwrap_or_else(|| panic!("no list in {self}"));
+        list.iter().map(|one| one["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
     /// All drops together, whatever their reasons.
     #[must_use]
     pub fn drops(&self) -> u64 {

@@ -2,12 +2,14 @@
 
 use std::{
     io::ErrorKind,
+    net::Ipv4Addr,
     time::{Duration, Instant},
 };
 
 use vpce_tests::{
     Rig,
-    address::endpoint,
+    address::{CLIENT, ENDPOINT, endpoint},
+    frames::flag::SYN,
     port,
     scorecard::report,
     tcp::{self, Knock, Talk, knock},
@@ -15,6 +17,11 @@ use vpce_tests::{
 };
 
 const LIMIT: usize = 3000;
+
+/// Seconds for a handshake where nothing presses.
+const OPENING: u64 = 64;
+/// The same while half-open connections take more than half of the limit.
+const PRESSED: Duration = Duration::from_secs(OPENING / 32);
 
 /// How many refusals are timed. Two busy cores may hold up one of them, not most of them.
 const REFUSALS: usize = 9;
@@ -88,6 +95,43 @@ fn ten_thousand_short_connections_in_a_row_all_find_room() {
     });
     wait_until("all given back", tcp::PATIENCE, || open(&rig) == 0);
     assert_eq!(rig.endpoint(1).number("refused"), 0);
+}
+
+#[test]
+fn half_open_connections_beyond_half_of_the_limit_go_32_times_sooner_and_all_others_stay() {
+    const LIMIT: u64 = 64;
+    const LIVE: u64 = 8;
+    let timers = format!("[gateway.timers]\nopening_secs = {OPENING}");
+    let rig = Rig::pair().max_connections(64).gateway(&timers).start();
+    // One answer each: further ones would be signs of life.
+    rig.backend(1).sysctl("net/ipv4/tcp_synack_retries", "0");
+    let _echo = rig.echo(1);
+    let mut live = rig.client(1).run(|| dial(LIVE as usize));
+
+    let wire = rig.wire(rig.client(1));
+    let gateway = wire.resolve(CLIENT, ENDPOINT).expect("the endpoint's Ethernet address");
+    // Nobody has this address, so nobody resets what it is answered.
+    let envelope = wire.envelope(gateway, Ipv4Addr::new(10, 0, 0, 60), ENDPOINT);
+    let half_open = || rig.endpoint(1).number("connections.half_open");
+    let start = Instant::now();
+    for n in 0..u16::try_from(LIMIT - LIVE).expect("a few") {
+        wire.send(&envelope.tcp(2000 + n, port::ECHO, SYN));
+    }
+    wait_until("half-open connections up to the limit", tcp::PATIENCE, || half_open() == LIMIT - LIVE);
+    wait_until("an end of some of them", tcp::PATIENCE, || half_open() < LIMIT - LIVE);
+    let after = start.elapsed();
+    assert!(after + Duration::from_millis(100) > PRESSED, "the first one went after {after:?}");
+    wait_until("as many as half of the limit", tcp::PATIENCE, || half_open() == LIMIT / 2);
+
+    // Those that are left have all their time again.
+    let calm = Instant::now();
+    while calm.elapsed() < 3 * PRESSED {
+        assert_eq!(half_open(), LIMIT / 2, "half-open connections below half of the limit");
+        for talk in &mut live {
+            talk.say("still here").expect("an established connection");
+        }
+    }
+    assert_eq!(rig.endpoint(1).number("connections.open"), LIVE + LIMIT / 2);
 }
 
 fn dial(connections: usize) -> Vec<Talk> {

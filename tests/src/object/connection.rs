@@ -185,6 +185,7 @@ impl Connection {
             return Dialled::Dropped;
         }
         if out[47] & RST != 0 {
+            self.check_refusal(out);
             return Dialled::Refused;
         }
         assert!(out[..6] == self.reply.from_mac && sound(out), "a SYN goes to the backend: {out:02x?}");
@@ -204,10 +205,14 @@ impl Connection {
         assert!(self.try_hear(runner, flags), "a segment of the backend was lost: {self:?}");
     }
 
-    /// As [`Connection::say`], where it may be dropped; answers whether it arrived.
+    /// As [`Connection::say`], where it may be dropped or refused; answers whether it arrived.
     pub fn try_say(&mut self, runner: &mut Runner<'_>, flags: u8) -> bool {
         let (verdict, out) = runner.run(&self.from_client(flags, 0), self.client_side());
         if verdict != action::REDIRECT {
+            return false;
+        }
+        if out[47] & RST != flags & RST {
+            self.check_refusal(out);
             return false;
         }
         let to = (self.reply.from.octets(), self.backend.1.to_be_bytes());
@@ -229,6 +234,14 @@ impl Connection {
         assert!(right && out[6..12] == self.forward.to_mac, "{self:?} became {out:02x?}");
         self.backend_next = self.backend_next.wrapping_add(u32::from(flags & (SYN | FIN) != 0));
         true
+    }
+
+    /// A refusal is a RST from the endpoint to this very client.
+    fn check_refusal(&self, out: &[u8]) {
+        let from = (self.forward.to.octets(), self.endpoint_port.to_be_bytes());
+        let to = (self.forward.from.octets(), self.client.1.to_be_bytes());
+        let back = out[..6] == self.forward.from_mac && out[6..12] == self.forward.to_mac;
+        assert!(back && places(out) == (from, to) && sound(out), "{self:?} was refused by {out:02x?}");
     }
 
     /// Opens the connection whole; it must be admitted.

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write, net::Ipv4Addr};
 
-use vpce_tests::{Plan, address::ENDPOINT};
+use vpce_tests::{
+    Plan,
+    address::{BACKEND, ENDPOINT},
+};
 
 /// The plan's own configuration, with room for so many flow records.
 pub fn with_max_flows(plan: &Plan, max_flows: u32) -> String {
@@ -14,6 +17,21 @@ pub fn with_max_flows(plan: &Plan, max_flows: u32) -> String {
 /// The address of the n-th endpoint after the plan's own.
 pub fn address(n: u32) -> Ipv4Addr {
     (u32::from(ENDPOINT) + n).into()
+}
+
+/// A further service of the first tenant's backend, of so many ports.
+pub fn service(name: &str, ports: u16) -> String {
+    let ports: String = (1..=ports).map(|port| format!("{{ client = {port}, server = {port} }}, ")).collect();
+    format!(
+        r#"
+[[service]]
+name = "{name}"
+vpc = "provider-1"
+backend = {{ address = "{BACKEND}" }}
+ports = [{ports}]
+permissions = ["*"]
+"#
+    )
 }
 
 /// A further endpoint of the first tenant.
