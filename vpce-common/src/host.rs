@@ -41,7 +41,7 @@ pub struct HostPlane {
     pub flow_keys: RefCell<HashMap<FlowKey, u32>>,
     pub stats: Vec<Stats>,
     pub totals: Totals,
-    pub pace: Pace,
+    pub pace: [Pace; 16],
     pub fragments: RefCell<HashMap<Datagram, FirstFragment>>,
     pub heard: RefCell<Vec<Heard>>,
     pub ended: RefCell<Vec<Ended>>,
@@ -204,8 +204,8 @@ impl Dataplane for HostPlane {
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         at(&self.stats, endpoint)
     }
-    fn pace(&self, _link: u32) -> Option<&Pace> {
-        Some(&self.pace)
+    fn pace(&self, link: u32) -> Option<&Pace> {
+        at(&self.pace, link)
     }
     fn first_fragment(&self, datagram: &Datagram) -> Option<FirstFragment> {
         self.fragments.borrow().get(datagram).copied()

@@ -70,8 +70,10 @@ pub fn frame(link: &Link, station: &Station, kind: u16, body: &[u8], port: u16) 
         frame.extend([VLAN.to_be_bytes(), link.vlan.to_be_bytes()].concat());
     }
     frame.extend(kind.to_be_bytes());
-    frame.extend(body);
-    let Some((vni, vtep)) = link.vxlan else { return frame };
+    let Some((vni, vtep)) = link.vxlan else { return [&frame[..], body].concat() };
+    // A tunnel carries no padding of packets.
+    let total = if kind == IPV4 { usize::from(u16_at(body, 2)) } else { body.len() };
+    frame.extend(&body[..total]);
     let mut ip = Ip::own(0, UDP, vtep, station.vtep);
     let length = u16::try_from(8 + 8 + frame.len()).expect("a short frame");
     ip.total = 20 + length;

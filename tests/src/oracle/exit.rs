@@ -43,9 +43,8 @@ impl Oracle {
         let link = self.config.links.get(link).filter(|link| link.ifindex != 0);
         let link = link.ok_or(Stop::Drop(DropReason::LinkMissing))?.clone();
         lives(arrival, packet)?;
-        // What is too long for the way in, an offload has put together: the kernel takes it apart again.
         let total = u32::from(packet.ip.total);
-        if total > link.mtu && total <= arrival.link.mtu {
+        if total > link.mtu {
             let mtu = u16::try_from(link.mtu).expect("smaller than a packet").to_be_bytes();
             return Err(tell(arrival, packet, DropReason::TooBig, (3, 4), [0, 0, mtu[0], mtu[1]], packet.ip.to));
         }

@@ -138,7 +138,13 @@ impl Flow {
         }
         match side {
             // A new attempt may have a new number.
-            Side::Client if tcp.opens() => self.dial(tcp),
+            Side::Client => {
+                let opens = tcp.opens();
+                if opens {
+                    self.dial(tcp);
+                }
+                return opens;
+            }
             Side::Backend if tcp.has(SYN) && self.answers(tcp) => {
                 self.phase.answered = true;
                 self.client.ack = tcp.end();
@@ -173,6 +179,13 @@ impl Flow {
         // The other side may have acknowledged what went another way.
         let next = later(own.end, other.ack);
         if !near(tcp.seq, next) || !near(tcp.ack, other.end) {
+            return false;
+        }
+        // The first acknowledgement shows that the SYN-ACK came.
+        if side == Side::Client
+            && !self.phase.established
+            && tcp.ack.wrapping_sub(own.ack) > other.end.wrapping_sub(own.ack)
+        {
             return false;
         }
         own.ack = tcp.ack;

@@ -22,7 +22,8 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
         // Told by the way out, or not at all.
         return Stop::Drop(reason);
     }
-    let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
+    let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing)
+        || !segment.opens() && !matches!(reason, DropReason::NoFlow | DropReason::StaleFlow);
     match (config.refuse, segment.tcp(), code) {
         (Refusal::Reset, Some(tcp), _) if !silent && !tcp.has(RST) => {
             // RFC 9293 §3.10.7.1.

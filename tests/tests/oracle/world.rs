@@ -54,7 +54,7 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
         refuse: RESET,
         errors: u32::MAX,
         fragments: LONG,
-        reserved: 0,
+        second: 1000,
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
     links(&mut plane, interfaces);

@@ -106,7 +106,11 @@ fn requote(icmp: &mut IcmpHdr, quoted: &mut Quoted<'_>, tuple: Tuple) {
     // Of TCP the checksum lies beyond the eight bytes that are surely quoted.
     let old = [quoted.start.rest[2], quoted.start.rest[3]];
     if quoted.ip.proto == UDP && old != [0, 0] {
-        let new = addresses.and(ports).apply(old);
+        let new = match addresses.and(ports).apply(old) {
+            // Zero would say that there was none (RFC 768).
+            [0, 0] => [0xff, 0xff],
+            new => new,
+        };
         message = message.word(u16::from_ne_bytes(old), u16::from_ne_bytes(new));
         (quoted.start.rest[2], quoted.start.rest[3]) = (new[0], new[1]);
     }

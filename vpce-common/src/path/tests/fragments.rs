@@ -1,7 +1,12 @@
 //! Fragments on the host.
 
 use super::{udp::dns, *};
-use crate::{checksum, reason::DropReason};
+use crate::{
+    checksum,
+    dataplane::Dataplane as _,
+    layout::{Datagram, FirstFragment},
+    reason::DropReason,
+};
 
 /// The parts of an IPv4 frame, of so many bytes of payload each.
 fn parts(frame: &[u8], size: usize, id: u16) -> Vec<Vec<u8>> {
@@ -90,4 +95,15 @@ fn a_fragment_of_a_flow_that_is_over_is_an_orphan() {
     plane.reap();
     plane.jiffies.set(0);
     assert_eq!(plane.run(&mut sent[1].clone(), CLIENT_SIDE), Verdict::Drop(DropReason::Fragment));
+}
+
+#[test]
+fn an_entry_that_is_another_datagrams_by_now_leads_nowhere() {
+    let plane = dns();
+    connect(&plane, 1);
+    let state = plane.flows[0].state.load();
+    let datagram = Datagram { sender: be(CLIENT), receiver: be(ENDPOINT), vpc: 1, id: Be16::new(77), protocol: 17 };
+    plane.note_fragment(&datagram, &FirstFragment { slot: 0, state, at: 0 });
+    let dropped = plane.run(&mut long_query(77)[1].clone(), CLIENT_SIDE);
+    assert_eq!(dropped, Verdict::Drop(DropReason::Fragment), "it is of UDP, the flow is of TCP");
 }

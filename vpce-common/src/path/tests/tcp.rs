@@ -314,6 +314,49 @@ fn other_protocols_to_the_endpoint_are_dropped_with_their_reason() {
     assert_eq!(plane.run(&mut other, CLIENT_SIDE), Verdict::Drop(DropReason::Protocol));
 }
 
+#[test]
+fn who_forged_the_syn_establishes_nothing_and_keeps_nothing() {
+    let plane = plane();
+    let transit_port = forward(&plane, 1, SYN, &[]).unwrap();
+    let answer = Tcp { flags: "SA", seq: 0x1234_5678, ack: 1001 };
+    assert_eq!(reply(&plane, transit_port, answer, &[]), Verdict::Reply(CLIENT_SIDE));
+    // Near, and all around.
+    for ack in (0..256).map(|step| step << 24).chain([0x1234_5678, 0x1234_567a]) {
+        plane.jiffies.set(50);
+        assert!(forward(&plane, 1, Tcp { flags: "A", seq: 1001, ack }, b"x").is_ok());
+        assert!(forward(&plane, 1, Tcp { flags: "", seq: 1001, ack }, b"x").is_ok());
+    }
+    assert_eq!(plane.admissions[0].half_open.load(), 1);
+    plane.jiffies.set(100);
+    plane.reap();
+    assert_eq!((open(&plane), plane.admissions[0].half_open.load()), (0, 0));
+}
+
+#[test]
+fn answers_go_on_to_the_client_when_somebody_forges_its_segments() {
+    let plane = plane();
+    let transit_port = connect(&plane, 1);
+    let data = Tcp { flags: "A", seq: 0x7000_0000, ack: 0x7000_0000 };
+    let mut forged = from_client(1, data, b"x");
+    forged[6..12].copy_from_slice(&[2, 9, 9, 9, 9, 9]);
+    assert_eq!(plane.run(&mut forged, CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
+    let mut answer = from_backend(transit_port, Tcp { flags: "A", seq: 5001, ack: 1001 }, b"y");
+    assert_eq!(plane.run(&mut answer, BACKEND_SIDE), Verdict::Reply(CLIENT_SIDE));
+    assert_eq!(seen(&answer).macs.1, CLIENT_MAC);
+}
+
+#[test]
+fn a_record_that_lost_its_key_takes_nobody_elses() {
+    let plane = plane();
+    connect(&plane, 1);
+    let key = *plane.flow_keys.borrow().keys().next().unwrap();
+    // As where two CPUs opened a flow for one packet: the other's record has the key.
+    plane.flow_keys.borrow_mut().insert(key, 5);
+    plane.jiffies.set(1000);
+    plane.reap();
+    assert_eq!(plane.flow_keys.borrow().get(&key), Some(&5));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 

@@ -243,3 +243,35 @@ fn half_open_connections_hurry_only_while_they_hold_more_than_half_of_the_limit(
     assert_eq!(reply(&plane, transit_port, refusal, &[]), Verdict::Reply(CLIENT_SIDE));
     assert_eq!((open(&plane), half_open(&plane)), (2, 1));
 }
+
+#[test]
+fn one_tenants_errors_are_not_anothers() {
+    let mut plane = plane();
+    plane.ingress.insert(Ingress { ifindex: 13, segment: Segment::UNTAGGED }, 2);
+    plane.links.push(Link { ifindex: 13, vpc: 3, ..plane.links[0] });
+    plane.addresses.insert(Local { vpc: 3, address: be(ENDPOINT) }, 0);
+    for _ in 0..20 {
+        plane.run(&mut with_ttl(from_client(9, SYN, &[]), 1), 13);
+    }
+    let told = plane.run(&mut with_ttl(from_client(9, SYN, &[]), 1), CLIENT_SIDE);
+    assert_eq!(told, Verdict::Refuse(DropReason::TtlExpired, CLIENT_SIDE));
+}
+
+#[test]
+fn a_flood_of_arp_reaches_the_agent_at_a_pace() {
+    let plane = plane();
+    let mut request = vec![0xff; 6];
+    request.extend(CLIENT_MAC.0);
+    request.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    request.extend(CLIENT_MAC.0);
+    request.extend([CLIENT, [0, 0, 0, 0]].concat());
+    request.extend([&[0, 0][..], &OWN].concat());
+    for _ in 0..5000 {
+        plane.run(&mut request.clone(), CLIENT_SIDE);
+    }
+    assert_eq!(plane.heard.borrow().len(), 1000);
+    plane.jiffies.set(100);
+    plane.run(&mut request, CLIENT_SIDE);
+    assert_eq!(plane.heard.borrow().len(), 1001);
+    assert_eq!(plane.heard.borrow()[0].address, be(CLIENT));
+}
