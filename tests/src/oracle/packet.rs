@@ -9,9 +9,9 @@ pub const TCP: u8 = 6;
 /// Protocol number.
 pub const UDP: u8 = 17;
 
-const DONT_FRAGMENT: u16 = 0x4000;
-/// Flag of all fragments but the last.
-pub const MORE_FRAGMENTS: u16 = 0x2000;
+/// Flag of packets that must stay whole.
+pub const DONT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 /// An IPv4 header.
 #[derive(Clone, Debug)]

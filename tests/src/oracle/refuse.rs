@@ -7,7 +7,7 @@ use super::{
     arrive::Arrival,
     config::{Config, Refusal},
     exit::tell,
-    packet::{MORE_FRAGMENTS, Packet},
+    packet::{DONT_FRAGMENT, Packet},
     segment::{ACK, RST, Segment},
 };
 
@@ -31,8 +31,8 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
             let mut reset = packet.clone();
             (reset.ip.from, reset.ip.to, reset.ip.ttl) = (packet.ip.to, packet.ip.from, 64);
             reset.ip.total = u16::try_from(packet.ip.length() + 20).expect("a short one");
-            // Whole, also where it answers a first fragment.
-            reset.ip.fragment &= !MORE_FRAGMENTS;
+            // Whole, also where it answers a first fragment; the reserved bit must be zero (RFC 791 §3.1).
+            reset.ip.fragment &= DONT_FRAGMENT;
             reset.payload = Segment::own(segment.to_port, segment.from_port, seq, ack, flags).bytes(&reset.ip);
             reset.padding.clear();
             Stop::Tell(reason, arrival.link.ifindex, arrival.answer(&reset.bytes()))
