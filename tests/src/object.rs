@@ -3,6 +3,7 @@
 //! Its maps are the agent's, so whatever a frame does to them is done. A verdict to redirect is
 //! told and not carried out: no frame leaves.
 
+mod apart;
 mod connection;
 mod sys;
 
@@ -10,6 +11,7 @@ use std::{
     collections::{HashMap as HashMapOf, HashSet},
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd},
+    path::PathBuf,
 };
 
 use aya::{
@@ -57,7 +59,7 @@ const FEW: u32 = 128;
 /// The loaded program.
 pub struct Object {
     program: Xdp,
-    maps: std::path::PathBuf,
+    maps: PathBuf,
 }
 
 /// One that runs the program on frame after frame, with no buffer made for each.
@@ -172,7 +174,11 @@ impl Object {
     /// The program of a rig's agent.
     #[must_use]
     pub fn of(rig: &Rig) -> Self {
-        let maps = rig.bpf_dir().join("maps");
+        Self::on(rig.bpf_dir().join("maps"))
+    }
+
+    /// The program that uses the maps pinned here.
+    fn on(maps: PathBuf) -> Self {
         let settings = MapInfo::from_pin(maps.join("SETTINGS")).expect("the pinned SETTINGS").id();
         let ours = |info: &aya::programs::ProgramInfo| {
             let maps = info.map_ids().ok().flatten().unwrap_or_default();

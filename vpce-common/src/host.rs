@@ -14,7 +14,7 @@ use crate::{
         ADDRESS_SLOTS, Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
         Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
-    path::{Verdict, leave, path},
+    path::{End, Verdict, leave, path},
     reap,
     wire::{Be32, Header},
 };
@@ -88,8 +88,10 @@ impl HostPlane {
             bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
         };
         let whole = HostFrame { buffer: &buffer, at: HEADROOM };
-        let outcome = leave(self, &whole, &path(self, whole.clone(), ifindex));
-        self.totals.record(&outcome);
+        let mut end = End::default();
+        path(self, whole.clone(), ifindex, &end);
+        let outcome = leave(self, &whole, &mut end);
+        self.totals.record(outcome);
         let (start, end) = (buffer.start.get(), buffer.end.get());
         frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);
         outcome.verdict()

@@ -27,9 +27,17 @@ use crate::{
 /// Takes one frame through the gateway.
 #[xdp(frags)]
 pub fn vpce(ctx: XdpContext) -> u32 {
-    let end = path::path(&Kernel, XdpFrame::new(&ctx), ingress(&ctx));
+    let mut end = End::default();
+    decide(&ctx, &end);
     // SAFETY: the context of this run, and a value that outlives the call.
-    unsafe { leave(ctx.ctx, &raw const end) }
+    unsafe { leave(ctx.ctx, &raw mut end) }
+}
+
+/// Decides what becomes of a packet. A function of its own, so that its stack is free again when the end
+/// is carried out: both together have 512 bytes.
+#[inline(never)]
+fn decide(ctx: &XdpContext, end: &End) {
+    path::path(&Kernel, XdpFrame::new(ctx), ingress(ctx), end);
 }
 
 /// Carries out the end of a packet.
@@ -41,13 +49,13 @@ pub fn vpce(ctx: XdpContext) -> u32 {
 /// The context of this run; `end` is null or valid.
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn leave(ctx: *mut xdp_md, end: *const End) -> u32 {
+unsafe extern "C" fn leave(ctx: *mut xdp_md, end: *mut End) -> u32 {
     // SAFETY: as the caller's.
-    let Some(end) = (unsafe { end.as_ref() }) else { return XDP_ABORTED };
+    let Some(end) = (unsafe { end.as_mut() }) else { return XDP_ABORTED };
     let ctx = XdpContext::new(ctx);
     let outcome = path::leave(&Kernel, &XdpFrame::new(&ctx), end);
     if let Some(totals) = TOTALS.get(0) {
-        totals.record(&outcome);
+        totals.record(outcome);
     }
     if outcome.passed() {
         return XDP_PASS;

@@ -10,7 +10,7 @@ pub fn answer(config: &Config, arrival: &Arrival) -> Done {
     if body.len() < 28 || body[..8] != REQUEST {
         return Err(Stop::Pass);
     }
-    let (asker, asked) = (u32_at(body, 14), u32_at(body, 24));
+    let (sender, asked) = (u32_at(body, 14), u32_at(body, 24));
     let vpc = arrival.link.vpc;
     let transit = || {
         let block = config.blocks.get(&asked)?;
@@ -19,10 +19,10 @@ pub fn answer(config: &Config, arrival: &Arrival) -> Done {
     let ours = asked == arrival.link.address
         || config.addresses.contains_key(&(vpc, asked))
         || config.in_transit(asked) && transit().unwrap_or(false);
-    if asker == asked || !ours {
+    if sender == asked || !ours {
         return Err(Stop::Pass);
     }
-    let (head, sender) = (&[0, 1, 8, 0, 6, 4, 0, 2][..], &body[8..18]);
-    let answer = [head, &arrival.link.mac, &asked.to_be_bytes(), sender, &body[28..]].concat();
+    let (head, target) = (&[0, 1, 8, 0, 6, 4, 0, 2][..], &body[8..18]);
+    let answer = [head, &arrival.link.mac, &asked.to_be_bytes(), target, &body[28..]].concat();
     Ok((Verdict::Answer(arrival.link.ifindex), arrival.answer(&answer)))
 }

@@ -48,12 +48,12 @@ pub fn arrive(config: &Config, frame: &[u8], ifindex: u32) -> Option<Arrival> {
     if vlan.is_some() || kind != IPV4 || body.len() < 20 + 8 + 8 + 14 {
         return None;
     }
-    let (ip, udp, vxlan, inner) = (&body[..20], &body[20..28], &body[28..36], &body[36..]);
+    let (ip, udp, header, inner) = (&body[..20], &body[20..28], &body[28..36], &body[36..]);
     let fragment = u16_at(ip, 6) & 0x3fff != 0;
-    if ip[0] != 0x45 || fragment || ip[9] != UDP || u16_at(udp, 2) != VXLAN_PORT || vxlan[0] & 8 == 0 {
+    if ip[0] != 0x45 || fragment || ip[9] != UDP || u16_at(udp, 2) != VXLAN_PORT || header[0] & 8 == 0 {
         return None;
     }
-    let &number = config.vxlan.get(&(ifindex, u32_at(vxlan, 4) >> 8))?;
+    let &number = config.vxlan.get(&(ifindex, u32_at(header, 4) >> 8))?;
     let link = config.links[number].clone();
     if link.vxlan?.1 != u32_at(ip, 16) {
         return None;

@@ -43,7 +43,9 @@ impl Oracle {
         let link = self.config.links.get(link).filter(|link| link.ifindex != 0);
         let link = link.ok_or(Stop::Drop(DropReason::LinkMissing))?.clone();
         lives(arrival, packet)?;
-        if u32::from(packet.ip.total) > link.mtu {
+        // What is too long for the way in, an offload has put together: the kernel takes it apart again.
+        let total = u32::from(packet.ip.total);
+        if total > link.mtu && total <= arrival.link.mtu {
             let mtu = u16::try_from(link.mtu).expect("smaller than a packet").to_be_bytes();
             return Err(tell(arrival, packet, DropReason::TooBig, (3, 4), [0, 0, mtu[0], mtu[1]], packet.ip.to));
         }
@@ -68,7 +70,9 @@ pub fn tell(
     rest: [u8; 4],
     from: u32,
 ) -> Stop {
-    if packet.ip.protocol == ICMP || packet.ip.offset() != 0 {
+    // RFC 1122 §3.2.2: nobody is told of ICMP, of later fragments, and who is not one host.
+    let [first, ..] = packet.ip.from.to_be_bytes();
+    if packet.ip.protocol == ICMP || packet.ip.offset() != 0 || matches!(first, 0 | 127 | 224..) {
         return Stop::Drop(reason);
     }
     let quoted = packet.ip.length() + 8;

@@ -88,8 +88,7 @@ fn later(a: u32, b: u32) -> u32 {
 
 impl Flow {
     /// What a first packet begins.
-    #[expect(clippy::too_many_arguments, reason = "each is a fact of its own")]
-    pub fn begin(
+    pub(super) fn begin(
         key: Key,
         (endpoint, generation, backend): (usize, u32, usize),
         (transit, transit_port): (u32, u16),
@@ -128,7 +127,7 @@ impl Flow {
     }
 
     /// Notes a segment of this flow; answers whether it is believed to be of the connection.
-    pub fn note(&mut self, side: Side, tcp: &Tcp) -> bool {
+    pub(super) fn note(&mut self, side: Side, tcp: &Tcp) -> bool {
         if tcp.has(RST) {
             let exact = self.exact(side, tcp);
             self.phase.reset |= exact;

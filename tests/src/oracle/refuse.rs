@@ -18,9 +18,12 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
         DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => Some(13),
         _ => None,
     };
+    if matches!(reason, DropReason::TtlExpired | DropReason::TooBig) {
+        // Told by the way out, or not at all.
+        return Stop::Drop(reason);
+    }
     let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
     match (config.refuse, segment.tcp(), code) {
-        (Refusal::Drop, ..) => Stop::Drop(reason),
         (Refusal::Reset, Some(tcp), _) if !silent && !tcp.has(RST) => {
             // RFC 9293 §3.10.7.1.
             let (seq, ack, flags) = if tcp.has(ACK) { (tcp.ack, 0, RST) } else { (0, tcp.end(), RST | ACK) };
@@ -33,8 +36,9 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
             reset.padding.clear();
             Stop::Tell(reason, arrival.link.ifindex, arrival.answer(&reset.bytes()))
         }
-        (Refusal::Reset, Some(_), _) => Stop::Drop(reason),
-        (_, _, Some(code)) if segment.opens() => tell(arrival, packet, reason, (3, code), [0; 4], packet.ip.to),
+        (Refusal::Icmp, _, Some(code)) | (Refusal::Reset, None, Some(code)) if segment.opens() => {
+            tell(arrival, packet, reason, (3, code), [0; 4], packet.ip.to)
+        }
         _ => Stop::Drop(reason),
     }
 }

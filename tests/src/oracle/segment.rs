@@ -2,7 +2,7 @@
 
 use vpce_common::reason::DropReason;
 
-use super::packet::{Ip, Packet, TCP, UDP, checksum, pseudo, sum, u16_at, u32_at};
+use super::packet::{Ip, Packet, TCP, checksum, pseudo, sum, u16_at, u32_at};
 
 pub const FIN: u8 = 1;
 pub const SYN: u8 = 2;
@@ -111,10 +111,6 @@ impl Segment {
             data: Vec::new(),
         };
         Self { from_port, to_port, kind: Kind::Tcp(tcp), error: 0, covered: 20 }
-    }
-
-    pub fn protocol(&self) -> u8 {
-        if matches!(self.kind, Kind::Tcp(_)) { TCP } else { UDP }
     }
 
     pub fn tcp(&self) -> Option<&Tcp> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use vpce_common::{
-    layout::{Ends, FlowKey},
+    layout::{Ends, FlowKey, Totals},
     state,
 };
 use vpce_tests::oracle::{Key, Oracle, Phase, Refusal, Verdict};
@@ -19,21 +19,59 @@ pub trait Gateway {
     /// Does a step; of a frame, tells its end and what became of it.
     fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)>;
     /// Whether an end, as far as [`Gateway::run`] can tell it, is the model's.
-    fn same(&self, end: &Verdict, model: &Verdict) -> bool;
+    fn same(&self, end: Verdict, model: Verdict) -> bool;
     /// What it knows.
     fn state(&self) -> State;
 }
 
 /// How far a flow is, as far as it matters: nothing of UDP, and a closed one is closed.
 type Progress = Option<Phase>;
+/// Transit address and port, server and port, progress.
+type Seen = (u32, u16, u32, u16, Progress);
 
 /// All that a gateway knows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct State {
-    /// Transit address and port, server and port, progress.
-    pub flows: BTreeMap<Key, (u32, u16, u32, u16, Progress)>,
+    /// All flows that can be found.
+    pub flows: BTreeMap<Key, Seen>,
     /// Open and half-open connections by endpoint.
     pub counts: Vec<(u32, u32)>,
+    /// The gateway's counters, in the order of [`vpce_common::layout::Totals`].
+    pub totals: Vec<u64>,
+}
+
+/// The model, and what it would count.
+pub struct Counted {
+    pub model: Oracle,
+    pub totals: Vec<u64>,
+}
+
+impl Counted {
+    pub fn new(interfaces: Interfaces) -> Self {
+        Self { model: world::model(interfaces), totals: vec![0; size_of::<Totals>() / 8] }
+    }
+
+    fn run(&mut self, frame: &[u8], ifindex: u32) -> (Verdict, Vec<u8>) {
+        let (verdict, out) = self.model.run(frame, ifindex);
+        let place = match verdict {
+            Verdict::Pass => 1,
+            Verdict::Forward(_) => 2,
+            Verdict::Reply(_) => 3,
+            Verdict::Answer(_) => 4,
+            Verdict::Refuse(reason, _) | Verdict::Drop(reason) => 5 + reason as usize,
+        };
+        self.totals[0] += 1;
+        self.totals[place] += 1;
+        (verdict, out)
+    }
+
+    fn state(&self, endpoints: usize) -> State {
+        let flows = self.model.flows().into_iter().map(|(key, flow)| {
+            (key, (flow.transit, flow.transit_port, flow.server, flow.server_port, progress(&key, flow.phase)))
+        });
+        let counts = (0..endpoints).map(|number| self.model.count(number)).collect();
+        State { flows: flows.collect(), counts, totals: self.totals.clone() }
+    }
 }
 
 const CLOSED: Phase = Phase { answered: true, established: true, fin_client: true, fin_backend: true, reset: true };
@@ -44,7 +82,7 @@ fn progress(key: &Key, phase: Phase) -> Progress {
 }
 
 /// What a record says.
-pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, (u32, u16, u32, u16, Progress)) {
+pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, Seen) {
     let key = Key {
         vpc: key.vpc,
         protocol: key.protocol.try_into().expect("a protocol"),
@@ -65,40 +103,19 @@ pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, (u32, u16, u32
     (key, (transit.0, transit.1, ends.server.get(), ends.server_port.get(), progress(&key, phase)))
 }
 
-fn model_state(model: &Oracle, endpoints: usize) -> State {
-    let flows = model.flows().into_iter().map(|(key, flow)| {
-        (key, (flow.transit, flow.transit_port, flow.server, flow.server_port, progress(&key, flow.phase)))
-    });
-    State { flows: flows.collect(), counts: (0..endpoints).map(|number| model.count(number)).collect() }
-}
-
 /// Does one step with both.
-pub fn compare(
-    gateway: &mut impl Gateway,
-    model: &mut Oracle,
-    step: &Step,
-    whole: bool,
-    ends: &mut [u64; 6],
-) -> Result<(), String> {
+pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, whole: bool) -> Result<(), String> {
     let end = gateway.run(step);
+    let config = counted.model.config();
     match step {
-        Step::Refuse(how) => model.config().refuse = Refusal::of(*how),
-        Step::Generation(endpoint) => model.config().endpoints[*endpoint].generation += 1,
-        Step::Reach(backend, found) => model.config().backends[*backend].found = *found,
+        Step::Refuse(how) => config.refuse = Refusal::of(*how),
+        Step::Generation(endpoint) => config.endpoints[*endpoint].generation += 1,
+        Step::Reach(backend, found) => config.backends[*backend].found = *found,
         Step::Frame(ifindex, frame) => {
             let (verdict, out) = end.expect("the end of a frame");
-            let (wanted, expected) = model.run(frame, *ifindex);
-            let place = match wanted {
-                Verdict::Pass => 0,
-                Verdict::Forward(_) => 1,
-                Verdict::Reply(_) => 2,
-                Verdict::Answer(_) => 3,
-                Verdict::Refuse(..) => 4,
-                Verdict::Drop(_) => 5,
-            };
-            ends[place] += 1;
-            let same = gateway.same(&verdict, &wanted) && (out == expected || place == 5);
-            if !same {
+            let (wanted, expected) = counted.run(frame, *ifindex);
+            let dropped = matches!(wanted, Verdict::Drop(_));
+            if !gateway.same(verdict, wanted) || !dropped && out != expected {
                 return Err(format!(
                     "by interface {ifindex}\n  {}\nbecame {verdict:?}\n  {}\nthe model says {wanted:?}\n  {}",
                     hex(frame),
@@ -112,12 +129,13 @@ pub fn compare(
         return Ok(());
     }
     let state = gateway.state();
-    let wanted = model_state(model, state.counts.len());
+    let wanted = counted.state(state.counts.len());
     if state == wanted { Ok(()) } else { Err(story(&state, &wanted)) }
 }
 
 fn story(state: &State, wanted: &State) -> String {
     let mut text = format!("counts {:?}\nmodel  {:?}\n", state.counts, wanted.counts);
+    writeln!(text, "totals {:?}\nmodel  {:?}", state.totals, wanted.totals).expect("a String takes all");
     for key in state.flows.keys().chain(wanted.flows.keys()) {
         let (is, wanted) = (state.flows.get(key), wanted.flows.get(key));
         if is != wanted {
@@ -136,12 +154,12 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The difference that these steps lead to, if any, and how many of them it took.
 pub fn difference(gateway: &mut impl Gateway, steps: &[Step]) -> Option<(usize, String)> {
-    let mut model = world::model(gateway.interfaces());
+    let mut model = Counted::new(gateway.interfaces());
     gateway.renew();
     let mut place = 0;
     steps.iter().find_map(|step| {
         place += 1;
-        compare(gateway, &mut model, step, true, &mut [0; 6]).err().map(|difference| (place, difference))
+        compare(gateway, &mut model, step, true).err().map(|difference| (place, difference))
     })
 }
 

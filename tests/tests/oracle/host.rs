@@ -1,6 +1,6 @@
 //! The path as the host compiled it.
 
-use vpce_common::{host::HostPlane, layout::Settings, path::Verdict as Path};
+use vpce_common::{atomic::Counter, host::HostPlane, layout::Settings, path::Verdict as Path};
 use vpce_tests::oracle::Verdict;
 
 use crate::{
@@ -30,7 +30,7 @@ impl Gateway for Host {
     fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
         match step {
             Step::Refuse(how) => {
-                self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings })
+                self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings });
             }
             Step::Generation(endpoint) => self.0.endpoints[*endpoint].generation += 1,
             Step::Reach(backend, found) => self.0.backends[*backend].reachable = u16::from(*found),
@@ -50,7 +50,7 @@ impl Gateway for Host {
         None
     }
 
-    fn same(&self, end: &Verdict, model: &Verdict) -> bool {
+    fn same(&self, end: Verdict, model: Verdict) -> bool {
         end == model
     }
 
@@ -61,6 +61,9 @@ impl Gateway for Host {
             flow_state(key, flow.state.load(), flow.ends())
         });
         let counts = self.0.admissions.iter().map(|admission| (admission.open.load(), admission.half_open.load()));
-        State { flows: flows.collect(), counts: counts.collect() }
+        let totals = &self.0.totals;
+        let ends = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied, &totals.answered];
+        let totals = ends.into_iter().chain(&totals.dropped).map(Counter::get).collect();
+        State { flows: flows.collect(), counts: counts.collect(), totals }
     }
 }

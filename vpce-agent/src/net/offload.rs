@@ -33,7 +33,8 @@ pub fn keep_vlan_tags(interface: &str) -> io::Result<()> {
 }
 
 fn ethtool(interface: &str, command: u32, data: u32) -> io::Result<u32> {
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // Any family will do, and of IP the unit of systemd gives none.
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut value = Value { command, data };
     // SAFETY: all zeros are an `ifreq`.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

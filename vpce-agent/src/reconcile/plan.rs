@@ -134,8 +134,9 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
 fn wrong_prefixes(desired: &Entries, observed: &Entries, other: &BTreeSet<u32>) -> Vec<(u32, Prefix)> {
     let all_gone: Vec<_> = gone(&desired.prefixes, &observed.prefixes).collect();
     let holds = |(bits, outer): &(u32, Prefix), (longer, inner): &(u32, Prefix)| {
+        // The bits of the VPC count too.
         let differs = outer.network.get() ^ inner.network.get();
-        bits < longer && outer.vpc == inner.vpc && differs.leading_zeros() >= *bits
+        bits < longer && outer.vpc == inner.vpc && differs.leading_zeros() + u32::BITS >= *bits
     };
     let is_wrong = |(key, is): &(&(u32, Prefix), &u32)| match desired.prefixes.get(key) {
         None => true,

@@ -43,10 +43,13 @@ impl Walk {
     /// Notes what an endpoint holds now: its block, records ever taken, open connections, and how long it
     /// keeps a closed one.
     pub(super) fn note(&mut self, number: u32, block: Range<u32>, taken: u32, open: u32, kept: Duration, now: Instant) {
-        let was = self.quiet.get(&number).filter(|was| open == 0 && was.taken == taken).copied();
-        let quiet = was.unwrap_or(Quiet { taken, since: now });
-        self.quiet.insert(number, quiet);
-        let rests = open == 0 && (taken == 0 || now.saturating_duration_since(quiet.since) > kept + ROUND);
+        // What it was counts only while it had no connection either.
+        let was = self.quiet.remove(&number).filter(|was| was.taken == taken);
+        let since = was.map_or(now, |was| was.since);
+        if open == 0 {
+            self.quiet.insert(number, Quiet { taken, since });
+        }
+        let rests = open == 0 && (taken == 0 || now.saturating_duration_since(since) > kept + ROUND);
         if rests && block.len() >= WORTH as usize {
             self.rest.insert(block.start, block);
         } else {

@@ -1,6 +1,11 @@
 //! What the gateway answers itself: ARP (RFC 826) and echo (RFC 792).
 
-use super::{End, Stage, exit::drop_at, leave::As, link::Arrival, refuse::turn_round, unfit};
+use super::{
+    Ended, Stage,
+    leave::{As, NOBODY},
+    link::Arrival,
+    refuse::turn_round,
+};
 use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
@@ -16,10 +21,10 @@ const ETHERNET_IPV4: ([u8; 2], [u8; 2], u8, u8) = ([0, 1], [8, 0], 6, 4);
 ///
 /// All other ARP is the kernel's: the agent reads the backends' answers there.
 #[inline(always)]
-pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mut impl Frame<'f>) -> Stage<End> {
-    let arp = frame.take::<ArpHdr>().ok_or(End::PASS)?;
+pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mut impl Frame<'f>) -> Stage<Ended> {
+    let arp = frame.take::<ArpHdr>().ok_or(Ended::Done)?;
     if (arp.htype, arp.ptype, arp.hlen, arp.plen) != ETHERNET_IPV4 {
-        return Err(End::PASS);
+        return Err(Ended::Done);
     }
     let wanted = Be32::from_wire(arp.tpa);
     if wanted == arrival.link.address || arp.spa == arp.tpa {
@@ -32,14 +37,14 @@ pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mu
         });
     }
     if arp.oper != ARP_REQUEST || arp.spa == arp.tpa || !ours(plane, arrival, wanted) {
-        return Err(End::PASS);
+        return Err(Ended::Done);
     }
     arp.oper = ARP_REPLY;
     arp.tha = arp.sha;
     arp.tpa = arp.spa;
     arp.sha = arrival.link.mac.0;
     arp.spa = wanted.to_wire();
-    Ok(End::leave(arrival.back(As::Answer)))
+    Ok(arrival.end.leave(arrival.back(As::Answer), NOBODY))
 }
 
 #[inline(always)]
@@ -55,19 +60,24 @@ fn ours<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, wanted: Be32) -> bool {
 
 /// Answers an echo request to an accepted endpoint or to the gateway's own address.
 #[inline(always)]
-pub(super) fn echo<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, echo: &mut IcmpHdr) -> Stage<End> {
+pub(super) fn echo<D: Dataplane>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    ip: &mut Ipv4Hdr,
+    echo: &mut IcmpHdr,
+) -> Stage<Ended> {
     let dialled = Be32::from_wire(ip.dst_addr);
     if dialled != arrival.link.address {
         let local = Local { vpc: arrival.link.vpc.into(), address: dialled };
         // What a gateway endpoint leads to answers for itself, and an echo has no ports to come back by.
-        let number = plane.address(&local).ok_or_else(|| unfit(plane, arrival, ip, DropReason::Protocol))?;
+        let number = plane.address(&local).ok_or_else(|| arrival.end.unfit(DropReason::Protocol))?;
         let accepted = plane.endpoint(number).is_some_and(|endpoint| endpoint.accepted != 0);
         if !accepted {
-            return Err(drop_at(plane, Some(number), DropReason::NotAccepted));
+            return Err(arrival.end.drop_at(number, DropReason::NotAccepted));
         }
     }
     echo.kind = ECHO_REPLY;
     echo.check = Delta::NONE.word(u16::from_ne_bytes([ECHO_REQUEST, 0]), 0).apply(echo.check);
     turn_round(ip);
-    Ok(End::leave(arrival.back(As::Answer)))
+    Ok(arrival.end.leave(arrival.back(As::Answer), NOBODY))
 }

@@ -3,12 +3,7 @@
 //! They tell a sender of a smaller MTU, of a port that nobody listens on, of a loop. An error never
 //! ends or refreshes a flow (RFC 5508 REQ-6): everybody can forge one.
 
-use super::{
-    End, Stage,
-    exit::{self, drop_at},
-    link::Arrival,
-    packet::Quoted,
-};
+use super::{Ended, Stage, exit, link::Arrival, packet::Quoted};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
@@ -29,9 +24,9 @@ pub(super) fn forward<D: Dataplane>(
     ip: &mut Ipv4Hdr,
     icmp: &mut IcmpHdr,
     mut quoted: Quoted<'_>,
-) -> Stage<End> {
-    let endpoint = arrival.endpoint(plane, ip).ok_or(End::PASS)?;
-    let stray = |reason| drop_at(plane, Some(endpoint), reason);
+) -> Stage<Ended> {
+    let endpoint = arrival.endpoint(plane, ip).ok_or(Ended::Done)?;
+    let stray = |reason| arrival.end.drop_at(endpoint, reason);
     let [(dialled, endpoint_port), (client, client_port)] = quoted.tuple();
     let key = FlowKey {
         client,
@@ -48,10 +43,14 @@ pub(super) fn forward<D: Dataplane>(
     if !state::usable(state) || ends.key != key || dialled != Be32::from_wire(ip.dst_addr) {
         return Err(stray(DropReason::NoFlow));
     }
-    let leave = exit::to_backend(plane, arrival, ip, ends)?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
     address(ip, ends.transit, ends.server);
     requote(icmp, &mut quoted, [(ends.server, ends.server_port), (ends.transit, ends.transit_port)]);
-    if state::still(flow, state) { Ok(End::leave(leave)) } else { Err(stray(DropReason::Contended)) }
+    if state::still(flow, state) {
+        Ok(arrival.end.leave(leave, endpoint))
+    } else {
+        Err(arrival.end.drop_at(endpoint, DropReason::Contended))
+    }
 }
 
 /// Translates an error that came from the backend's side, about a packet that the flow sent there.
@@ -65,21 +64,21 @@ pub(super) fn reply<D: Dataplane>(
     ip: &mut Ipv4Hdr,
     icmp: &mut IcmpHdr,
     mut quoted: Quoted<'_>,
-) -> Stage<End> {
+) -> Stage<Ended> {
     let [sent_by, sent_to] = quoted.tuple();
     if sent_by.0 != Be32::from_wire(ip.dst_addr) {
-        return Err(End::drop(DropReason::NotAReply));
+        return Err(arrival.end.drop(DropReason::NotAReply));
     }
     let exit::Answered { slot, state } = exit::answered(plane, arrival, sent_by, sent_to, quoted.ip.proto)?;
-    let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
+    let flow = plane.flow(slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
     address(ip, ends.key.endpoint, ends.key.client);
     requote(icmp, &mut quoted, [(ends.key.client, ends.key.client_port), (ends.key.endpoint, ends.key.endpoint_port)]);
     if state::still(flow, state) {
-        Ok(End::leave(leave))
+        Ok(arrival.end.leave(leave, ends.endpoint))
     } else {
-        Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended))
+        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
     }
 }
 

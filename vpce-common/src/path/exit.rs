@@ -3,19 +3,18 @@
 
 use super::{
     Stage,
-    leave::{As, End, Leave},
+    leave::{As, Leave},
     link::Arrival,
     mss,
-    packet::{self, Part},
     refuse::Tell,
 };
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Ends, FIRST_PORT, Flow, Link, Station},
+    layout::{Ends, FIRST_PORT, Flow, Link},
     reason::DropReason,
     state,
-    wire::{self, Be16, Be32, Ipv4Hdr, TIME_EXCEEDED, UNREACHABLE},
+    wire::{Be16, Be32, Ipv4Hdr, TIME_EXCEEDED, UNREACHABLE},
 };
 
 /// The record that a packet from the backend's side answers.
@@ -25,19 +24,27 @@ pub(super) struct Answered {
     pub state: u32,
 }
 
-/// The way of a flow to its backend.
+/// The way of a flow to its backend; `greets`: the packet says how large the other end's segments may
+/// be.
 #[inline(always)]
-pub(super) fn to_backend<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, ends: &Ends) -> Stage<Leave> {
-    let number = Some(ends.endpoint);
-    current(plane, ends)?;
-    let backend = plane.backend(ends.backend).ok_or(End::drop(DropReason::Internal))?;
+pub(super) fn to_backend<D: Dataplane>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    ip: &Ipv4Hdr,
+    ends: &Ends,
+    greets: bool,
+) -> Stage<Leave> {
+    current(plane, arrival, ends)?;
+    let backend = plane.backend(ends.backend).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     if backend.reachable == 0 {
-        return Err(drop_at(plane, number, DropReason::BackendUnreachable));
+        return Err(arrival.end.drop_at(ends.endpoint, DropReason::BackendUnreachable));
     }
-    way(plane, arrival, ip, ends, As::Forward, backend.link, backend.station)
+    let leave =
+        Leave { link: backend.link, to: backend.station, entropy: ends.transit_port, ..arrival.back(As::Forward) };
+    way(plane, arrival, ip, ends, greets, leave)
 }
 
-/// The way of a flow to its client.
+/// The way of a flow to its client; as [`to_backend`].
 #[inline(always)]
 pub(super) fn to_client<D: Dataplane>(
     plane: &D,
@@ -45,56 +52,53 @@ pub(super) fn to_client<D: Dataplane>(
     ip: &Ipv4Hdr,
     flow: &Flow,
     ends: &Ends,
+    greets: bool,
 ) -> Stage<Leave> {
-    current(plane, ends)?;
-    way(plane, arrival, ip, ends, As::Reply, flow.client_link.load(), flow.client())
+    current(plane, arrival, ends)?;
+    let link = flow.client_link.load();
+    let leave = Leave { link, to: flow.client(), entropy: ends.transit_port, ..arrival.back(As::Reply) };
+    way(plane, arrival, ip, ends, greets, leave)
 }
 
+/// Asks the link that a packet leaves by.
 #[inline(always)]
 fn way<D: Dataplane>(
     plane: &D,
     arrival: &Arrival<'_>,
     ip: &Ipv4Hdr,
     ends: &Ends,
-    as_what: As,
-    number: u32,
-    to: Station,
+    greets: bool,
+    leave: Leave,
 ) -> Stage<Leave> {
-    let link = plane.link(number).ok_or(End::drop(DropReason::Internal))?;
+    let link = plane.link(leave.link).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     if link.ifindex == 0 {
-        return Err(drop_at(plane, Some(ends.endpoint), DropReason::LinkMissing));
+        return Err(arrival.end.drop_at(ends.endpoint, DropReason::LinkMissing));
     }
-    hop(plane, arrival, ip, ends.endpoint)?;
-    fits(plane, arrival, ip, ends.endpoint, link)?;
-    let mss = mss::largest(link.mtu.min(arrival.link.mtu));
-    Ok(Leave { link: number, to, entropy: ends.transit_port, mss, as_what, pad: [0; 3] })
+    hop(arrival, ip, ends.endpoint)?;
+    fits(arrival, ip, ends.endpoint, link)?;
+    let mss = if greets { mss::largest(link.mtu.min(arrival.link.mtu)) } else { 0 };
+    Ok(Leave { mss, ..leave })
 }
 
 /// The flow's endpoint must be the one that it was made for.
 #[inline(always)]
-fn current<D: Dataplane>(plane: &D, ends: &Ends) -> Stage<()> {
-    let endpoint = plane.endpoint(ends.endpoint).ok_or(End::drop(DropReason::Internal))?;
+fn current<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ends: &Ends) -> Stage<()> {
+    let endpoint = plane.endpoint(ends.endpoint).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     if endpoint.generation == ends.generation {
         Ok(())
     } else {
-        Err(drop_at(plane, Some(ends.endpoint), DropReason::StaleFlow))
+        Err(arrival.end.drop_at(ends.endpoint, DropReason::StaleFlow))
     }
 }
 
 /// A packet must have a hop left, else its sender is told by the gateway (RFC 791, RFC 1812 §5.3.1).
 #[inline(always)]
-pub(super) fn hop<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32) -> Stage<()> {
+pub(super) fn hop(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32) -> Stage<()> {
     if ip.ttl > 1 {
         return Ok(());
     }
-    Err(told(
-        plane,
-        arrival,
-        ip,
-        endpoint,
-        DropReason::TtlExpired,
-        Tell { kind: TIME_EXCEEDED, code: 0, mtu: 0, from: arrival.link.address },
-    ))
+    let tell = Tell { kind: TIME_EXCEEDED, code: 0, mtu: 0, from: arrival.link.address };
+    Err(arrival.tell(DropReason::TtlExpired, tell, endpoint))
 }
 
 /// A packet must fit its way out, else its sender is told what would (RFC 1191 §4), by the very
@@ -103,42 +107,15 @@ pub(super) fn hop<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, 
 /// One that is too long for the way in, too, was put together by an offload on the way here; the
 /// kernel takes it apart again.
 #[inline(always)]
-fn fits<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
+fn fits(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
     let length = u32::from(u16::from_be_bytes(ip.tot_len));
     if length <= link.mtu || length > arrival.link.mtu {
         return Ok(());
     }
     #[expect(clippy::cast_possible_truncation, reason = "below the packet's length")]
     let mtu = link.mtu as u16;
-    let from = Be32::from_wire(ip.dst_addr);
-    Err(told(plane, arrival, ip, endpoint, DropReason::TooBig, Tell { kind: UNREACHABLE, code: 4, mtu, from }))
-}
-
-/// Drops a packet of an endpoint and tells its sender, but not of an ICMP message or a later fragment,
-/// nor one that is no single host (RFC 1122 §3.2.2).
-#[inline(always)]
-fn told<D: Dataplane>(
-    plane: &D,
-    arrival: &Arrival<'_>,
-    ip: &Ipv4Hdr,
-    endpoint: u32,
-    reason: DropReason,
-    tell: Tell,
-) -> End {
-    let drop = drop_at(plane, Some(endpoint), reason);
-    if ip.proto == wire::ICMP || matches!(packet::part(ip), Part::Later) || !is_host(Be32::from_wire(ip.src_addr)) {
-        drop
-    } else {
-        End::tell(reason, arrival, tell)
-    }
-}
-
-/// Whether an address can be a single host's: neither this-network, loopback, multicast nor reserved
-/// (RFC 6890).
-#[inline(always)]
-pub(super) fn is_host(address: Be32) -> bool {
-    let first = address.to_wire()[0];
-    first != 0 && first != 127 && first < 224
+    let tell = Tell { kind: UNREACHABLE, code: 4, mtu, from: Be32::from_wire(ip.dst_addr) };
+    Err(arrival.tell(DropReason::TooBig, tell, endpoint))
 }
 
 /// The record that a packet from a backend answers, `to` being the transit address and port that it is
@@ -154,15 +131,15 @@ pub(super) fn answered<D: Dataplane>(
     from: (Be32, Be16),
     protocol: u8,
 ) -> Stage<Answered> {
-    const STRAY: End = End::drop(DropReason::NotAReply);
-    let transit = plane.transit(arrival.settings.transit_number(to.0)).ok_or(STRAY)?;
+    let nobodys = || arrival.end.drop(DropReason::NotAReply);
+    let transit = plane.transit(arrival.settings.transit_number(to.0)).ok_or_else(nobodys)?;
     let port = u32::from(to.1.get());
     if transit.slots == 0 || port < FIRST_PORT {
-        return Err(STRAY);
+        return Err(nobodys());
     }
-    let stray = |reason| drop_at(plane, Some(transit.endpoint), reason);
+    let stray = |reason| arrival.end.drop_at(transit.endpoint, reason);
     let slot = transit.first_slot + ((port - FIRST_PORT) & (transit.slots - 1));
-    let flow = plane.flow(slot).ok_or(STRAY)?;
+    let flow = plane.flow(slot).ok_or_else(nobodys)?;
     let state = flow.state.load();
     let ends = flow.ends();
     if !state::usable(state)
@@ -173,7 +150,7 @@ pub(super) fn answered<D: Dataplane>(
     {
         return Err(stray(DropReason::NotAReply));
     }
-    let backend = plane.backend(ends.backend).ok_or(STRAY)?;
+    let backend = plane.backend(ends.backend).ok_or_else(nobodys)?;
     if backend.vpc != arrival.link.vpc {
         return Err(stray(DropReason::WrongVpc));
     }
@@ -190,13 +167,4 @@ pub(super) fn readdress(ip: &mut Ipv4Hdr, source: Be32, destination: Be32, delta
     ip.dst_addr = destination.to_wire();
     ip.ttl -= 1;
     ip.check = delta.apply(ip.check);
-}
-
-/// Ends a packet of an endpoint, and counts it there.
-#[inline(always)]
-pub(super) fn drop_at<D: Dataplane>(plane: &D, endpoint: Option<u32>, reason: DropReason) -> End {
-    if let Some(stats) = endpoint.and_then(|number| plane.stats(number)) {
-        stats.dropped[reason.place()].add(1);
-    }
-    End::drop(reason)
 }

@@ -1,13 +1,6 @@
 //! From the client to the backend, on a known flow.
 
-use super::{
-    End, Stage,
-    exit::{self, drop_at},
-    fragment,
-    link::Arrival,
-    packet::Part,
-    transport::Transport,
-};
+use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     dataplane::Dataplane,
     layout::FlowKey,
@@ -27,14 +20,14 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     packet: &mut T,
     key: &FlowKey,
     slot: u32,
-) -> Stage<End> {
-    let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
+) -> Stage<Ended> {
+    let flow = plane.flow(slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     let state = flow.state.load();
     let ends = flow.ends();
     if !state::usable(state) || ends.key != *key {
-        return Err(End::drop(DropReason::Contended));
+        return Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended));
     }
-    let mut leave = exit::to_backend(plane, arrival, ip, ends)?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, packet.greets())?;
     let noted = packet.track(flow, state, Side::Client, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     if noted.believed {
@@ -45,16 +38,10 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
 
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
     packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
-    if !packet.greets() {
-        leave.mss = 0;
-    }
 
-    if !state::still(flow, state) {
-        return Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended));
+    if state::still(flow, state) {
+        Ok(arrival.end.leave(leave, ends.endpoint))
+    } else {
+        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
     }
-    if let Some(stats) = plane.stats(ends.endpoint) {
-        stats.forward_packets.add(1);
-        stats.forward_bytes.add(arrival.bytes());
-    }
-    Ok(End::leave(leave))
 }

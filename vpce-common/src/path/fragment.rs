@@ -3,7 +3,7 @@
 //! One that comes before the first is dropped: nothing is kept of it, so nobody fills memory with
 //! orphans. Its sender sends the whole datagram again.
 
-use super::{End, Stage, exit, link::Arrival, packet::Part, unfit};
+use super::{Ended, Stage, exit, link::Arrival, packet::Part};
 use crate::{
     dataplane::Dataplane,
     layout::{Datagram, FirstFragment},
@@ -22,24 +22,29 @@ pub(super) fn note<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr,
 
 /// Translates a later fragment as the first one of its datagram.
 #[inline(always)]
-pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr) -> Stage<End> {
-    let orphan = |ip: &Ipv4Hdr| unfit(plane, arrival, ip, DropReason::Fragment);
-    let Some(first) = plane.first_fragment(&datagram(arrival, ip)) else { return Err(orphan(ip)) };
-    let flow = plane.flow(first.slot).ok_or(End::drop(DropReason::Internal))?;
+pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr) -> Stage<Ended> {
+    let Some(first) = plane.first_fragment(&datagram(arrival, ip)) else {
+        return Err(arrival.end.unfit(DropReason::Fragment));
+    };
+    let flow = plane.flow(first.slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     if plane.jiffies().wrapping_sub(first.at) > arrival.settings.fragments || !state::still(flow, first.state) {
-        return Err(orphan(ip));
+        return Err(arrival.end.unfit(DropReason::Fragment));
     }
     let ends = flow.ends();
     let leave = if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        let leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+        let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
         exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
         leave
     } else {
-        let leave = exit::to_backend(plane, arrival, ip, ends)?;
+        let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
         exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
         leave
     };
-    if state::still(flow, first.state) { Ok(End::leave(leave)) } else { Err(End::drop(DropReason::Contended)) }
+    if state::still(flow, first.state) {
+        Ok(arrival.end.leave(leave, ends.endpoint))
+    } else {
+        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
+    }
 }
 
 #[inline(always)]

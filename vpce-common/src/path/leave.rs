@@ -1,5 +1,7 @@
 //! Carries out the end of a packet: wraps it for the attachment that it leaves by.
 
+use core::cell::Cell;
+
 use super::{
     Verdict,
     link::Arrival,
@@ -9,7 +11,7 @@ use super::{
 use crate::{
     checksum::fold,
     dataplane::{Dataplane, Frame},
-    layout::{Link, Station, Totals},
+    layout::{Link, Station, Stats, Totals},
     reason::DropReason,
     wire::{
         Be16, Be32, ETHERTYPE_IPV4, ETHERTYPE_VLAN, EthHdr, Ipv4Hdr, Mac, UDP, UdpHdr, VXLAN_PORT, VXLAN_VNI, VlanHdr,
@@ -17,23 +19,44 @@ use crate::{
     },
 };
 
-/// What becomes of a packet: all that is left to do about it.
+/// What becomes of a packet: all that is left to do about it. Stages write it in place.
 ///
 /// No enum with fields: what one variant lacks would be moved about uninitialised, which the verifier
 /// refuses.
 #[repr(C)]
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct End {
-    act: Act,
+    act: Cell<Act>,
     /// Why it is dropped.
-    reason: DropReason,
+    reason: Cell<DropReason>,
     /// What the frame carries, as `EtherType`.
-    pub(super) kind: [u8; 2],
+    kind: Cell<[u8; 2]>,
     /// Bytes in front of that.
-    pub(super) head: u32,
-    leave: Leave,
-    tell: Tell,
+    head: Cell<u32>,
+    /// Number of the endpoint that it counts for, or [`NOBODY`].
+    endpoint: Cell<u32>,
+    /// 1: it was to open a connection, and opened none.
+    refused: Cell<u32>,
+    leave: Cell<Leave>,
+    tell: Cell<Tell>,
 }
+
+/// The end of a packet is written; or nothing is, and it passes.
+///
+/// Handed on in a register: of what is read back from memory the verifier does not know what was
+/// written there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nothing is left to decide.
+    Done,
+    /// Dropped; its sender may be told.
+    Dropped,
+    /// Dropped where it is ours, passed on where not.
+    Unfit,
+}
+
+/// The number of no endpoint.
+pub(super) const NOBODY: u32 = u32::MAX;
 
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,41 +84,101 @@ pub(super) struct Leave {
     pub pad: [u8; 3],
 }
 
-impl End {
+impl Default for End {
     /// Not ours: the kernel's, untouched.
-    pub(super) const PASS: Self = Self { act: Act::Pass, ..Self::drop(DropReason::Internal) };
+    #[inline(always)]
+    fn default() -> Self {
+        let leave = Leave {
+            link: 0,
+            to: Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) },
+            entropy: Be16::new(0),
+            mss: 0,
+            as_what: As::Refusal,
+            pad: [0; 3],
+        };
+        Self {
+            act: Cell::new(Act::Pass),
+            reason: Cell::new(DropReason::Internal),
+            kind: Cell::new([0; 2]),
+            head: Cell::new(0),
+            endpoint: Cell::new(NOBODY),
+            refused: Cell::new(0),
+            leave: Cell::new(leave),
+            tell: Cell::new(Tell { kind: 0, code: 0, mtu: 0, from: Be32::new(0) }),
+        }
+    }
+}
+
+impl End {
+    /// Not ours, as it turned out.
+    #[inline(always)]
+    pub(super) fn pass(&self) {
+        self.act.set(Act::Pass);
+    }
 
     /// Ours, and not translated.
     #[inline(always)]
-    pub(super) const fn drop(reason: DropReason) -> Self {
-        let to = Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) };
-        let leave = Leave { link: 0, to, entropy: Be16::new(0), mss: 0, as_what: As::Refusal, pad: [0; 3] };
-        let tell = Tell { kind: 0, code: 0, mtu: 0, from: Be32::new(0) };
-        Self { act: Act::Drop, reason, kind: [0; 2], head: 0, leave, tell }
+    pub(super) fn drop(&self, reason: DropReason) -> Ended {
+        self.act.set(Act::Drop);
+        self.reason.set(reason);
+        Ended::Dropped
     }
 
-    /// It leaves.
+    /// An endpoint's, and not translated.
     #[inline(always)]
-    pub(super) const fn leave(leave: Leave) -> Self {
-        Self { act: Act::Leave, leave, ..Self::PASS }
+    pub(super) fn drop_at(&self, endpoint: u32, reason: DropReason) -> Ended {
+        self.endpoint.set(endpoint);
+        self.drop(reason)
     }
 
-    /// What was made of it leaves, and tells its sender why it was dropped.
+    /// It can't be translated.
     #[inline(always)]
-    pub(super) const fn refuse(reason: DropReason, arrival: &Arrival<'_>) -> Self {
-        Self { act: Act::Leave, leave: arrival.back(As::Refusal), ..Self::drop(reason) }
+    pub(super) fn unfit(&self, reason: DropReason) -> Ended {
+        self.drop(reason);
+        Ended::Unfit
     }
 
-    /// Its sender is told why not, by ICMP.
+    /// It leaves, and counts for an endpoint or [`NOBODY`].
     #[inline(always)]
-    pub(super) const fn tell(reason: DropReason, arrival: &Arrival<'_>, tell: Tell) -> Self {
-        Self { act: Act::Tell, tell, ..Self::refuse(reason, arrival) }
+    pub(super) fn leave(&self, leave: Leave, endpoint: u32) -> Ended {
+        self.endpoint.set(endpoint);
+        self.leave.set(leave);
+        self.act.set(Act::Leave);
+        Ended::Done
     }
 
-    /// Why it is dropped, where nobody is told yet.
+    /// What was made of a packet that was dropped leaves, and tells its sender why.
     #[inline(always)]
-    pub(super) fn dropped(&self) -> Option<DropReason> {
-        (self.act == Act::Drop).then_some(self.reason)
+    pub(super) fn refuse(&self, back: Leave) {
+        self.leave.set(back);
+        self.act.set(Act::Leave);
+    }
+
+    /// The sender of a packet that was dropped is told why, by ICMP.
+    #[inline(always)]
+    pub(super) fn tell(&self, back: Leave, tell: Tell) {
+        self.leave.set(back);
+        self.tell.set(tell);
+        self.act.set(Act::Tell);
+    }
+
+    /// Notes whether a packet that was dropped was to open a connection.
+    #[inline(always)]
+    pub(super) fn was_first(&self, first: bool) {
+        self.refused.set(first.into());
+    }
+
+    /// Notes how its frame begins.
+    #[inline(always)]
+    pub(super) fn frame(&self, kind: [u8; 2], head: u32) {
+        self.kind.set(kind);
+        self.head.set(head);
+    }
+
+    /// Why it was dropped.
+    #[inline(always)]
+    pub(super) fn reason(&self) -> DropReason {
+        self.reason.get()
     }
 }
 
@@ -173,7 +256,7 @@ impl Outcome {
 impl Totals {
     /// Counts one packet: once on entry, once as what became of it.
     #[inline(always)]
-    pub fn record(&self, outcome: &Outcome) {
+    pub fn record(&self, outcome: Outcome) {
         self.packets_in.add(1);
         match outcome.what {
             What::Passed => self.passed.add(1),
@@ -185,33 +268,72 @@ impl Totals {
     }
 }
 
-/// Carries out the end of the packet in `frame`.
+impl Stats {
+    /// Counts one packet of the endpoint.
+    #[inline(always)]
+    fn record(&self, refused: u32, outcome: Outcome, bytes: u64) {
+        match outcome.what {
+            What::Forwarded => {
+                self.forward_packets.add(1);
+                self.forward_bytes.add(bytes);
+            }
+            What::Replied => {
+                self.reply_packets.add(1);
+                self.reply_bytes.add(bytes);
+            }
+            What::Dropped => {
+                self.dropped[outcome.reason.place()].add(1);
+                self.refused.add(refused.into());
+            }
+            What::Passed | What::Answered => {}
+        }
+    }
+}
+
+/// Carries out the end of the packet in `frame`, and counts it for its endpoint.
 #[inline(always)]
-pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &End) -> Outcome {
-    match end.act {
-        Act::Pass => return Outcome { what: What::Passed, reason: end.reason, out: 0 },
-        Act::Drop => return Outcome::dropped(end.reason),
-        Act::Leave => {}
+pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) -> Outcome {
+    if end.act.get() == Act::Pass {
+        return Outcome { what: What::Passed, reason: DropReason::Internal, out: 0 };
+    }
+    // Of the tenant's frame: Ethernet, and what follows.
+    let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head.get() as usize);
+    let outcome = carry_out(plane, frame, end);
+    if end.endpoint.get() != NOBODY
+        && let Some(stats) = plane.stats(end.endpoint.get())
+    {
+        stats.record(end.refused.get(), outcome, bytes as u64);
+    }
+    outcome
+}
+
+#[inline(always)]
+fn carry_out<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) -> Outcome {
+    let (reason, kind, head) = (end.reason.get(), end.kind.get(), end.head.get());
+    match end.act.get() {
+        Act::Leave | Act::Pass => {}
+        Act::Drop => return Outcome::dropped(reason),
         Act::Tell => {
-            if !refuse::may_tell(plane) || refuse::turn_into(frame, end.head, &end.tell).is_none() {
-                return Outcome::dropped(end.reason);
+            if refuse::tell(plane, frame, head, end.tell.get_mut()).is_none() {
+                return Outcome::dropped(reason);
             }
         }
     }
-    let Some(link) = plane.link(end.leave.link) else { return Outcome::dropped(DropReason::Internal) };
-    if end.leave.mss != 0 {
-        let _ = mss::clamp(frame, end.head, end.leave.mss);
+    let leave = end.leave.get_mut();
+    let Some(link) = plane.link(leave.link) else { return Outcome::dropped(DropReason::Internal) };
+    if leave.mss != 0 {
+        let _ = mss::clamp(frame, head, leave.mss);
     }
-    if wrap(frame, link, end).is_none() {
+    if wrap(frame, kind, head, link, leave).is_none() {
         return Outcome::dropped(DropReason::Internal);
     }
-    let what = match end.leave.as_what {
+    let what = match leave.as_what {
         As::Forward => What::Forwarded,
         As::Reply => What::Replied,
         As::Answer => What::Answered,
         As::Refusal => What::Dropped,
     };
-    Outcome { what, reason: end.reason, out: link.ifindex }
+    Outcome { what, reason, out: link.ifindex }
 }
 
 impl Arrival<'_> {
@@ -220,13 +342,20 @@ impl Arrival<'_> {
     pub(super) const fn back(&self, as_what: As) -> Leave {
         Leave { link: self.link_number, to: self.station, entropy: Be16::new(0), mss: 0, as_what, pad: [0; 3] }
     }
+
+    /// Drops a packet of an endpoint, and tells its sender by ICMP.
+    #[inline(always)]
+    pub(super) fn tell(&self, reason: DropReason, tell: Tell, endpoint: u32) -> Ended {
+        self.end.drop_at(endpoint, reason);
+        self.end.tell(self.back(As::Refusal), tell);
+        Ended::Done
+    }
 }
 
 /// Writes everything in front of the packet anew.
 #[inline(always)]
-fn wrap<'f, F: Frame<'f>>(whole: &F, link: &Link, end: &End) -> Option<()> {
-    let leave = &end.leave;
-    let by = end.head.cast_signed() - link.head().cast_signed();
+fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leave: &Leave) -> Option<()> {
+    let by = head.cast_signed() - link.head().cast_signed();
     let length = whole.length().checked_add_signed(-by as isize)?;
     let mut frame = whole.reframe(by, length)?;
     if link.segment.is_vxlan() {
@@ -243,10 +372,10 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, link: &Link, end: &End) -> Option<()> {
         *frame.take::<VxlanHdr>()? = VxlanHdr { flags: VXLAN_VNI, reserved: [0; 3], vni: [a, b, c], last: 0 };
     }
     let eth = frame.take::<EthHdr>()?;
-    *eth = EthHdr { to: leave.to.mac, from: link.mac, kind: end.kind };
+    *eth = EthHdr { to: leave.to.mac, from: link.mac, kind };
     if !link.segment.is_vxlan() && link.segment.id() != 0 {
         eth.kind = ETHERTYPE_VLAN;
-        *frame.take::<VlanHdr>()? = VlanHdr { tci: be(link.segment.id() as usize), kind: end.kind };
+        *frame.take::<VlanHdr>()? = VlanHdr { tci: be(link.segment.id() as usize), kind };
     }
     Some(())
 }

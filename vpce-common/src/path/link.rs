@@ -1,6 +1,9 @@
 //! Where a frame came in: its attachment, and what is wrapped around the tenant's packet there.
 
-use super::packet::{self, Part};
+use super::{
+    End,
+    packet::{self, Part},
+};
 use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Ingress, Link, Local, Segment, Settings, Station},
@@ -19,6 +22,8 @@ const VLAN: u32 = 4;
 
 /// A frame on its way: where it came in, what holds for the gateway.
 pub(super) struct Arrival<'p> {
+    /// What becomes of it.
+    pub end: &'p End,
     pub settings: &'p Settings,
     pub link_number: u32,
     pub link: &'p Link,
@@ -54,11 +59,13 @@ pub(super) fn arrive<'f, 'p, D: Dataplane, F: Frame<'f>>(
     plane: &'p D,
     frame: &mut F,
     ifindex: u32,
+    end: &'p End,
 ) -> Option<Arrival<'p>> {
     let settings = plane.settings()?;
     let length = frame.length();
     let eth = frame.take::<EthHdr>()?;
     let mut arrival = Arrival {
+        end,
         settings,
         link_number: 0,
         link: plane.link(0)?,
@@ -123,12 +130,6 @@ impl Arrival<'_> {
         self.head += count;
         self.length = self.length.checked_sub(count as usize)?;
         Some(())
-    }
-
-    /// Bytes of the tenant's frame, for counters.
-    #[inline(always)]
-    pub(super) fn bytes(&self) -> u64 {
-        (size_of::<EthHdr>() + self.length) as u64
     }
 
     /// The endpoint that a packet is for.

@@ -23,7 +23,7 @@ mod tests;
 mod transport;
 
 pub use self::leave::{End, Outcome, leave};
-use self::{exit::drop_at, link::Arrival, packet::Part, transport::Transport};
+use self::{leave::Ended, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     dataplane::{Dataplane, Frame},
     layout::Settings,
@@ -52,54 +52,68 @@ pub enum Verdict {
 }
 
 /// What a stage answers: something for the next one, or the end.
-type Stage<T> = Result<T, End>;
+type Stage<T> = Result<T, Ended>;
 
 /// Takes one frame that came in by interface `ifindex` through the gateway: decides what becomes of it,
-/// and does what can be done in place. The rest is for [`leave`].
+/// and does what can be done in place. What [`leave`] has to do is written into `end`, which is new.
 #[inline(always)]
-pub fn path<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> End {
-    let Some(arrival) = link::arrive(plane, &mut frame, ifindex) else { return End::PASS };
-    let (Ok(mut end) | Err(mut end)) = stages(plane, &arrival, frame);
-    (end.kind, end.head) = (arrival.kind, arrival.head);
-    end
-}
-
-#[inline(always)]
-fn stages<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<End> {
-    match arrival.kind {
-        ETHERTYPE_ARP => answer::arp(plane, arrival, &mut frame),
-        ETHERTYPE_IPV4 if arrival.to == arrival.link.mac => ipv4(plane, arrival, frame),
-        _ => Err(End::PASS),
+pub fn path<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32, end: &End) {
+    if let Some(arrival) = link::arrive(plane, &mut frame, ifindex, end) {
+        let (Ok(_) | Err(_)) = stages(plane, &arrival, frame);
+        end.frame(arrival.kind, arrival.head);
     }
 }
 
 #[inline(always)]
-fn ipv4<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<End> {
-    let ip = frame.take::<Ipv4Hdr>().ok_or(End::PASS)?;
-    let payload = packet::ipv4(ip, &mut frame, arrival.length).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+fn stages<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<Ended> {
+    match arrival.kind {
+        ETHERTYPE_ARP => answer::arp(plane, arrival, &mut frame),
+        ETHERTYPE_IPV4 if arrival.to == arrival.link.mac => ipv4(plane, arrival, frame),
+        _ => Err(Ended::Done),
+    }
+}
+
+#[inline(always)]
+fn ipv4<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut frame: F) -> Stage<Ended> {
+    let ip = frame.take::<Ipv4Hdr>().ok_or(Ended::Done)?;
+    let (Ok(ended) | Err(ended)) = carried(plane, arrival, ip, frame);
+    if ended == Ended::Unfit {
+        unfit(plane, arrival, ip);
+    }
+    Ok(ended)
+}
+
+#[inline(always)]
+fn carried<'f, D: Dataplane, F: Frame<'f>>(
+    plane: &D,
+    arrival: &Arrival<'_>,
+    ip: &mut Ipv4Hdr,
+    mut frame: F,
+) -> Stage<Ended> {
+    let payload = packet::ipv4(ip, &mut frame, arrival.length).map_err(|reason| arrival.end.unfit(reason))?;
     let part = packet::part(ip);
     if matches!(part, Part::Later) {
         return fragment::follow(plane, arrival, ip);
     }
     match ip.proto {
         TCP => {
-            let tcp = packet::tcp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            let tcp = packet::tcp(&mut frame, payload).map_err(|reason| arrival.end.unfit(reason))?;
             flow(plane, arrival, ip, part, tcp, &frame)
         }
         UDP => {
-            let udp = packet::udp(&mut frame, payload, part).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            let udp = packet::udp(&mut frame, payload, part).map_err(|reason| arrival.end.unfit(reason))?;
             flow(plane, arrival, ip, part, udp, &frame)
         }
         // Of a message in parts neither the length nor the checksum is known here.
         ICMP if matches!(part, Part::Whole) => {
-            let icmp = packet::icmp(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+            let icmp = packet::icmp(&mut frame, payload).map_err(|reason| arrival.end.unfit(reason))?;
             match icmp.kind {
                 ECHO_REQUEST if icmp.code == 0 => answer::echo(plane, arrival, ip, icmp),
                 UNREACHABLE | TIME_EXCEEDED => error(plane, arrival, ip, icmp, frame, payload),
-                _ => Err(unfit(plane, arrival, ip, DropReason::Protocol)),
+                _ => Err(arrival.end.unfit(DropReason::Protocol)),
             }
         }
-        _ => Err(unfit(plane, arrival, ip, DropReason::Protocol)),
+        _ => Err(arrival.end.unfit(DropReason::Protocol)),
     }
 }
 
@@ -107,12 +121,12 @@ fn ipv4<'f, D: Dataplane, F: Frame<'f>>(plane: &D, arrival: &Arrival<'_>, mut fr
 fn error<'f, D: Dataplane, F: Frame<'f>>(
     plane: &D,
     arrival: &Arrival<'_>,
-    ip: &'f mut Ipv4Hdr,
-    icmp: &'f mut IcmpHdr,
+    ip: &mut Ipv4Hdr,
+    icmp: &mut IcmpHdr,
     mut frame: F,
     payload: usize,
-) -> Stage<End> {
-    let quoted = packet::quoted(&mut frame, payload).map_err(|reason| unfit(plane, arrival, ip, reason))?;
+) -> Stage<Ended> {
+    let quoted = packet::quoted(&mut frame, payload).map_err(|reason| arrival.end.unfit(reason))?;
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
         error::reply(plane, arrival, ip, icmp, quoted)
     } else {
@@ -124,11 +138,11 @@ fn error<'f, D: Dataplane, F: Frame<'f>>(
 fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
-    ip: &'f mut Ipv4Hdr,
+    ip: &mut Ipv4Hdr,
     part: Part,
     mut packet: T,
     frame: &F,
-) -> Stage<End> {
+) -> Stage<Ended> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
         return reply::reply(plane, arrival, ip, part, &mut packet);
     }
@@ -137,22 +151,16 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     let slot = if let Some(slot) = known {
         Ok(slot)
     } else {
-        let endpoint = arrival.endpoint(plane, ip).ok_or(End::PASS)?;
-        exit::hop(plane, arrival, ip, endpoint)?;
+        let endpoint = arrival.endpoint(plane, ip).ok_or(Ended::Done)?;
+        exit::hop(arrival, ip, endpoint)?;
         open::open(plane, arrival, &packet, &key, endpoint)
     };
-    match slot.and_then(|slot| forward::forward(plane, arrival, ip, part, &mut packet, &key, slot)) {
-        Ok(end) => Ok(end),
-        Err(end) => {
-            let Some(reason) = end.dropped() else { return Err(end) };
-            if packet.opens()
-                && let Some(stats) = arrival.endpoint(plane, ip).and_then(|number| plane.stats(number))
-            {
-                stats.refused.add(1);
-            }
-            Err(packet.refuse(reason, arrival, ip, frame))
-        }
+    let done = slot.and_then(|slot| forward::forward(plane, arrival, ip, part, &mut packet, &key, slot));
+    if done == Err(Ended::Dropped) {
+        arrival.end.was_first(packet.opens());
+        packet.refuse(arrival.end.reason(), arrival, ip, frame);
     }
+    done
 }
 
 /// Whether a client dials again what it closed. Its old flow is over then: it gets one that is new
@@ -174,13 +182,13 @@ fn dials_again<D: Dataplane, T: Transport>(plane: &D, packet: &T, slot: u32) -> 
 
 /// What becomes of a packet that can't be translated: dropped where it is ours, else passed on.
 #[inline(always)]
-fn unfit<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr, reason: DropReason) -> End {
+fn unfit<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr) {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return End::drop(reason);
+        return;
     }
     match arrival.endpoint(plane, ip) {
-        endpoint @ Some(_) => drop_at(plane, endpoint, reason),
-        None => End::PASS,
+        Some(endpoint) => drop(arrival.end.drop_at(endpoint, arrival.end.reason())),
+        None => arrival.end.pass(),
     }
 }
 

@@ -3,12 +3,7 @@
 //! The order, and what undoes it: a place in the limit (given back), a record from the ring (put
 //! back), the key in the hash, which publishes the flow.
 
-use super::{
-    End, Stage,
-    exit::{drop_at, is_host},
-    link::Arrival,
-    transport::Transport,
-};
+use super::{Stage, link::Arrival, refuse::is_host, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
@@ -31,15 +26,15 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     key: &FlowKey,
     number: u32,
 ) -> Stage<u32> {
-    const INTERNAL: End = End::drop(DropReason::Internal);
-    let refused = |reason| drop_at(plane, Some(number), reason);
+    let internal = || arrival.end.drop(DropReason::Internal);
+    let refused = |reason| arrival.end.drop_at(number, reason);
     if !packet.opens() {
         return Err(refused(DropReason::NoFlow));
     }
     if martian(arrival, key) {
         return Err(refused(DropReason::MartianSource));
     }
-    let endpoint = plane.endpoint(number).ok_or(INTERNAL)?.snapshot();
+    let endpoint = plane.endpoint(number).ok_or_else(internal)?.snapshot();
     let dialled = Dialled { endpoint: number, endpoint_port: key.endpoint_port, protocol: key.protocol };
     let server_port = match plane.mapping(&dialled) {
         Some(mapping) => mapping.server_port,
@@ -49,13 +44,13 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     if endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
     }
-    let backend = plane.backend(endpoint.backend).ok_or(INTERNAL)?;
+    let backend = plane.backend(endpoint.backend).ok_or_else(internal)?;
     if backend.reachable == 0 {
         return Err(refused(DropReason::BackendUnreachable));
     }
     // A gateway endpoint keeps the destination.
     let server = if backend.address == Be32::new(0) { key.endpoint } else { backend.address };
-    let admission = plane.admission(number).ok_or(INTERNAL)?;
+    let admission = plane.admission(number).ok_or_else(internal)?;
     admit(admission, endpoint.limit).map_err(refused)?;
     let slot = match slots::take(plane, &endpoint, admission) {
         Ok(slot) => slot,
@@ -64,7 +59,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
             return Err(refused(reason));
         }
     };
-    let flow = plane.flow(slot).ok_or(INTERNAL)?;
+    let flow = plane.flow(slot).ok_or_else(internal)?;
     let state = (flow.state.load() & !BITS).wrapping_add(USE);
     let bits = T::BEGINS;
     if state::half_open(bits) {

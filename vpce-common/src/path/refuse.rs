@@ -1,10 +1,9 @@
 //! Tells a sender at once why its packet goes no further.
 
 use super::{
-    End,
-    leave::{be, header_check},
+    leave::{As, be, header_check},
     link::Arrival,
-    packet::Tcp,
+    packet::{self, Part, Tcp},
 };
 use crate::{
     checksum::{Delta, fold},
@@ -37,16 +36,19 @@ pub(super) fn reset<'f, F: Frame<'f>>(
     ip: &mut Ipv4Hdr,
     tcp: &mut Tcp<'_>,
     frame: &F,
-) -> End {
+) {
     let silent = matches!(reason, DropReason::MartianSource | DropReason::Contended | DropReason::LinkMissing);
     if silent || tcp.segment.flags & RST != 0 {
-        return End::drop(reason);
+        return;
     }
     turn_round(ip);
     let header = usize::from(ip.vihl & 0x0f) * 4;
-    let old = u16::from_ne_bytes(ip.tot_len);
+    let old = (u16::from_ne_bytes(ip.tot_len), u16::from_ne_bytes(ip.frags));
     ip.tot_len = be(header + size_of::<TcpHdr>());
-    ip.check = Delta::NONE.word(old, u16::from_ne_bytes(ip.tot_len)).apply(ip.check);
+    // It is whole, where it answers a first fragment too.
+    ip.frags = [ip.frags[0] & 0x40, 0];
+    let delta = Delta::NONE.word(old.0, u16::from_ne_bytes(ip.tot_len)).word(old.1, u16::from_ne_bytes(ip.frags));
+    ip.check = delta.apply(ip.check);
 
     let (number, acknowledged, flags) = if tcp.segment.flags & ACK != 0 {
         (Be32::new(tcp.segment.ack), Be32::new(0), RST)
@@ -73,52 +75,44 @@ pub(super) fn reset<'f, F: Frame<'f>>(
     let rst = [s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, o, f, 0, 0, c0, c1, 0, 0];
     // SAFETY: both are 20 bytes of alignment 1, and any bytes are a `TcpHdr`.
     *tcp.header = unsafe { core::mem::transmute::<[u8; 20], TcpHdr>(rst) };
-    match frame.reframe(0, arrival.head as usize + header + size_of::<TcpHdr>()) {
-        Some(_) => End::refuse(reason, arrival),
-        None => End::drop(reason),
+    if frame.reframe(0, arrival.head as usize + header + size_of::<TcpHdr>()).is_some() {
+        arrival.end.refuse(arrival.back(As::Refusal));
     }
 }
 
 /// Tells a client by ICMP that its first packet opened no flow, where that is wanted.
 #[inline(always)]
-pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr) -> End {
+pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr) {
     // Port, host, administratively prohibited (RFC 1812 §5.2.7.1).
     let code = match reason {
         DropReason::NoMapping => 3,
         DropReason::BackendUnreachable => 1,
         DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => 13,
-        _ => return End::drop(reason),
+        _ => return,
     };
     if arrival.settings.refuse == layout::DROP {
-        return End::drop(reason);
+        return;
     }
     let from = Be32::from_wire(ip.dst_addr);
-    End::tell(reason, arrival, Tell { kind: UNREACHABLE, code, mtu: 0, from })
-}
-
-/// Whether one more ICMP error may be sent now (RFC 1812 §4.3.2.8).
-#[inline(always)]
-pub(super) fn may_tell<D: Dataplane>(plane: &D) -> bool {
-    let (Some(settings), Some(pace)) = (plane.settings(), plane.pace()) else { return false };
-    let now = u64::from(plane.jiffies());
-    if pace.jiffy.get() != now {
-        pace.jiffy.set(now);
-        pace.told.set(0);
-    }
-    pace.told.add(1);
-    pace.told.get() <= settings.errors.into()
+    arrival.end.tell(arrival.back(As::Refusal), Tell { kind: UNREACHABLE, code, mtu: 0, from });
 }
 
 /// Turns a packet that begins `head` bytes into the frame, and was not changed yet, into an ICMP error
-/// about itself; nothing where the frame has no room.
+/// about itself.
+///
+/// Nothing where the frame has no room, or nobody may be told (RFC 1122 §3.2.2): of an ICMP message or a
+/// later fragment, who is no single host, or more often than the pace allows.
 #[inline(always)]
-pub(super) fn turn_into<'f, F: Frame<'f>>(whole: &F, head: u32, tell: &Tell) -> Option<()> {
+pub(super) fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, head: u32, tell: &Tell) -> Option<()> {
     /// Bytes in front of the quoted packet.
     const NEW: usize = size_of::<Ipv4Hdr>() + size_of::<IcmpHdr>();
     let mut frame = whole.reframe(0, whole.length())?;
     frame.skip(head as usize);
     let old = frame.take::<Ipv4Hdr>()?;
     let (sender, tos) = (old.src_addr, old.tos);
+    if old.proto == ICMP || packet::part(old) == Part::Later || !is_host(Be32::from_wire(sender)) || !may_tell(plane) {
+        return None;
+    }
     // The header and eight bytes (RFC 792).
     let quoted = usize::from(old.vihl & 0x0f) * 4 + 8;
 
@@ -152,6 +146,27 @@ pub(super) fn turn_into<'f, F: Frame<'f>>(whole: &F, head: u32, tell: &Tell) -> 
     }
     icmp.check = (!fold(sum)).to_ne_bytes();
     Some(())
+}
+
+/// Whether an address can be a single host's: neither this-network, loopback, multicast nor reserved
+/// (RFC 6890).
+#[inline(always)]
+pub(super) fn is_host(address: Be32) -> bool {
+    let first = address.to_wire()[0];
+    first != 0 && first != 127 && first < 224
+}
+
+/// Whether one more ICMP error may be sent now (RFC 1812 §4.3.2.8).
+#[inline(always)]
+fn may_tell<D: Dataplane>(plane: &D) -> bool {
+    let (Some(settings), Some(pace)) = (plane.settings(), plane.pace()) else { return false };
+    let now = u64::from(plane.jiffies());
+    if pace.jiffy.get() != now {
+        pace.jiffy.set(now);
+        pace.told.set(0);
+    }
+    pace.told.add(1);
+    pace.told.get() <= settings.errors.into()
 }
 
 /// Sends a packet back to where it came from, with a fresh TTL.

@@ -1,13 +1,6 @@
 //! From the backend to the client.
 
-use super::{
-    End, Stage,
-    exit::{self, drop_at},
-    fragment,
-    link::Arrival,
-    packet::Part,
-    transport::Transport,
-};
+use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     dataplane::Dataplane,
     reason::DropReason,
@@ -24,29 +17,23 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     ip: &mut Ipv4Hdr,
     part: Part,
     packet: &mut T,
-) -> Stage<End> {
+) -> Stage<Ended> {
     let to = (Be32::from_wire(ip.dst_addr), packet.destination());
     let from = (Be32::from_wire(ip.src_addr), packet.source());
     let exit::Answered { slot, state } = exit::answered(plane, arrival, to, from, T::PROTOCOL)?;
-    let flow = plane.flow(slot).ok_or(End::drop(DropReason::Internal))?;
+    let flow = plane.flow(slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let mut leave = exit::to_client(plane, arrival, ip, flow, ends)?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, packet.greets())?;
     let noted = packet.track(flow, state, Side::Backend, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
     packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
-    if !packet.greets() {
-        leave.mss = 0;
-    }
 
-    if !state::still(flow, state) {
-        return Err(drop_at(plane, Some(ends.endpoint), DropReason::Contended));
+    if state::still(flow, state) {
+        Ok(arrival.end.leave(leave, ends.endpoint))
+    } else {
+        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
     }
-    if let Some(stats) = plane.stats(ends.endpoint) {
-        stats.reply_packets.add(1);
-        stats.reply_bytes.add(arrival.bytes());
-    }
-    Ok(End::leave(leave))
 }

@@ -1,7 +1,6 @@
 //! What the path asks of a transport protocol, and how TCP and UDP answer.
 
 use super::{
-    End,
     link::Arrival,
     packet::{Tcp, Udp},
     refuse,
@@ -46,13 +45,7 @@ pub(super) trait Transport {
     fn greets(&self) -> bool;
 
     /// Tells the client that its packet was dropped, where the protocol has a word for it.
-    fn refuse<'f, F: Frame<'f>>(
-        &mut self,
-        reason: DropReason,
-        arrival: &Arrival<'_>,
-        ip: &mut Ipv4Hdr,
-        frame: &F,
-    ) -> End;
+    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, frame: &F);
 
     /// The flow that it belongs to, as its client sees it.
     #[inline(always)]
@@ -110,19 +103,11 @@ impl Transport for Tcp<'_> {
     }
 
     #[inline(always)]
-    fn refuse<'f, F: Frame<'f>>(
-        &mut self,
-        reason: DropReason,
-        arrival: &Arrival<'_>,
-        ip: &mut Ipv4Hdr,
-        frame: &F,
-    ) -> End {
+    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, frame: &F) {
         if arrival.settings.refuse == layout::RESET {
-            refuse::reset(reason, arrival, ip, self, frame)
+            refuse::reset(reason, arrival, ip, self, frame);
         } else if self.opens() {
-            refuse::unreachable(reason, arrival, ip)
-        } else {
-            End::drop(reason)
+            refuse::unreachable(reason, arrival, ip);
         }
     }
 }
@@ -173,13 +158,7 @@ impl Transport for Udp<'_> {
     }
 
     #[inline(always)]
-    fn refuse<'f, F: Frame<'f>>(
-        &mut self,
-        reason: DropReason,
-        arrival: &Arrival<'_>,
-        ip: &mut Ipv4Hdr,
-        _frame: &F,
-    ) -> End {
-        refuse::unreachable(reason, arrival, ip)
+    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, _frame: &F) {
+        refuse::unreachable(reason, arrival, ip);
     }
 }

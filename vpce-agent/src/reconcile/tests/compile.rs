@@ -192,7 +192,7 @@ fn a_gateway_endpoint_leads_its_prefixes_to_the_router_and_keeps_addresses_and_p
     let leases = Leases::default().assign(&desired, CAPACITY).unwrap();
     let entries = compiled(&desired, &leases);
     let network = Prefix { vpc: leases.vpcs["red"].into(), network: Ipv4Addr::new(100, 125, 0, 0).into() };
-    assert_eq!(entries.prefixes, [((16, network), 0)].into());
+    assert_eq!(entries.prefixes, [((32 + 16, network), 0)].into());
     let endpoint = entries.endpoints[&0];
     assert_eq!((endpoint.all_ports, endpoint.accepted), (1, 1));
     assert_eq!((entries.mappings.len(), entries.addresses.len()), (0, 0));

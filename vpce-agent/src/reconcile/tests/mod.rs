@@ -66,7 +66,7 @@ impl Maps {
     /// Whose the address is.
     fn whose(&self, vpc: u32, address: Be32) -> Option<u32> {
         let Entries { addresses, prefixes, .. } = &self.entries;
-        let holds = |bits: u32, network: Be32| (address.get() ^ network.get()).leading_zeros() >= bits;
+        let holds = |bits: u32, network: Be32| (address.get() ^ network.get()).leading_zeros() + u32::BITS >= bits;
         let of_prefix = prefixes.iter().rev().find(|((bits, is), _)| is.vpc == vpc && holds(*bits, is.network));
         addresses.get(&Local { vpc, address }).or(of_prefix.map(|(_, number)| number)).copied()
     }

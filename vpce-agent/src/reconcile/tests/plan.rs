@@ -212,7 +212,7 @@ fn a_gateway_endpoint_whose_ports_are_listed_from_now_on_keeps_all_until_they_ar
 
 #[test]
 fn what_a_longer_prefix_took_never_meets_a_shorter_one_between_two_writes() {
-    let prefix = |bits| (bits, Prefix { vpc: 1, network: Be32::from_wire([100, 125, 0, 0]) });
+    let prefix = |bits| (u32::BITS + bits, Prefix { vpc: 1, network: Be32::from_wire([100, 125, 0, 0]) });
     let open = |number| {
         let place = Endpoint { first_slot: number * 64, slots: 64, ..NO_ENDPOINT };
         (number, Endpoint { generation: 1, accepted: 1, ..place })

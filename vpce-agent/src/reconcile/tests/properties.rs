@@ -149,7 +149,7 @@ fn any_entries() -> impl Strategy<Value = Entries> {
     let word = || (0_u32..3).prop_map(Be32::new);
     let port = || (1_u16..4).prop_map(Be16::new);
     let local = (number(), word()).prop_map(|(vpc, address)| Local { vpc, address });
-    let prefix = (14_u32..17, number(), word()).prop_map(|(bits, vpc, network)| (bits, Prefix { vpc, network }));
+    let prefix = (46_u32..49, number(), word()).prop_map(|(bits, vpc, network)| (bits, Prefix { vpc, network }));
     let dialled =
         (number(), port()).prop_map(|(endpoint, endpoint_port)| Dialled { endpoint, endpoint_port, protocol: 6 });
     let mapping = port().prop_map(|server_port| Mapping { server_port, reserved: 0 });

@@ -1,0 +1,107 @@
+//! The loaded object.
+
+use std::collections::HashMap;
+
+use nix::net::if_::if_nametoindex;
+use vpce_common::{host::HostPlane, layout::Settings, reason::DropReason};
+use vpce_tests::{
+    Rig,
+    object::{Object, Runner, action},
+    oracle::Verdict,
+};
+
+use crate::{
+    gateway::{Gateway, State, flow_state},
+    world::{self, Interfaces, Step},
+};
+
+/// `BPF_PROG_TEST_RUN` takes no frame without an Ethernet header, nor does any interface.
+const SHORTEST: usize = 14;
+
+pub struct Kernel<'o> {
+    object: &'o Object,
+    runner: Runner<'o>,
+    interfaces: Interfaces,
+    plane: HostPlane,
+    before: Vec<u64>,
+    skipped: u64,
+}
+
+impl<'o> Kernel<'o> {
+    /// On the interfaces of a rig of two tenant pairs; in its gateway's namespace.
+    pub fn new(object: &'o Object, rig: &Rig) -> Self {
+        let interfaces = [rig.client_link(1), rig.backend_link(1), rig.client_link(2), rig.backend_link(2)]
+            .map(|link| if_nametoindex(link.interface()).expect("an interface"));
+        let plane = world::plane(interfaces);
+        Self { object, runner: object.runner(), interfaces, plane, before: Vec::new(), skipped: 0 }
+    }
+}
+
+impl Gateway for Kernel<'_> {
+    fn interfaces(&self) -> Interfaces {
+        self.interfaces
+    }
+
+    fn renew(&mut self) {
+        self.plane = world::plane(self.interfaces);
+        self.object.fill(&self.plane);
+        self.before = self.object.totals();
+        self.skipped = 0;
+    }
+
+    /// Where to and why is told by the bytes and the counters.
+    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
+        match step {
+            Step::Refuse(how) => {
+                let settings = self.plane.settings.expect("settings");
+                self.object.set("SETTINGS", 0, Settings { refuse: *how, ..settings });
+            }
+            Step::Generation(number) => {
+                let endpoint = &mut self.plane.endpoints[*number];
+                endpoint.generation += 1;
+                self.object.set("ENDPOINTS", *number, *endpoint);
+            }
+            Step::Reach(number, found) => {
+                let backend = &mut self.plane.backends[*number];
+                backend.reachable = u16::from(*found);
+                self.object.set("BACKENDS", *number, *backend);
+            }
+            Step::Frame(_, frame) if frame.len() < SHORTEST => {
+                self.skipped += 1;
+                return Some((Verdict::Pass, frame.clone()));
+            }
+            Step::Frame(ifindex, frame) => {
+                let (end, out) = self.runner.run(frame, *ifindex);
+                let verdict = match end {
+                    action::PASS => Verdict::Pass,
+                    action::DROP => Verdict::Drop(DropReason::Internal),
+                    action::REDIRECT => Verdict::Answer(0),
+                    other => panic!("XDP action {other}"),
+                };
+                return Some((verdict, out.to_vec()));
+            }
+        }
+        None
+    }
+
+    fn same(&self, end: Verdict, model: Verdict) -> bool {
+        match model {
+            Verdict::Pass => end == Verdict::Pass,
+            Verdict::Drop(_) => matches!(end, Verdict::Drop(_)),
+            _ => matches!(end, Verdict::Answer(_)),
+        }
+    }
+
+    fn state(&self) -> State {
+        let flows: HashMap<_, _> = self.object.flows().into_iter().collect();
+        let flows = self.object.keys().into_iter().map(|(key, slot)| {
+            let flow = &flows[&slot];
+            flow_state(&key, flow.state.load(), flow.ends())
+        });
+        let endpoints = u32::try_from(self.plane.endpoints.len()).expect("few endpoints");
+        let mut totals: Vec<_> = self.object.totals().iter().zip(&self.before).map(|(now, then)| now - then).collect();
+        totals[0] += self.skipped;
+        totals[1] += self.skipped;
+        State { flows: flows.collect(), counts: self.object.counts(endpoints), totals }
+    }
+}
