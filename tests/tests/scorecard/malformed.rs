@@ -79,14 +79,21 @@ fn compare(runner: &mut Runner<'_>, model: &HostPlane, sides: &Sides, cpu: usize
             }
         };
         let same = end == 1 || (end == 0) != (verdict == action::REDIRECT) && out == expected;
+        // The model never forgets a first fragment.
+        let forgotten = verdict == action::DROP && is_later_fragment(&frame);
         assert!(
-            right && same,
+            right && same || forgotten,
             "CPU {cpu}, round {round}, interface {ifindex}: {frame:02x?}\nbecame {verdict} {out:02x?}\n\
              the host says {wanted:?} {expected:02x?}"
         );
         ends[end] += 1;
     }
     ends
+}
+
+fn is_later_fragment(frame: &[u8]) -> bool {
+    matches!(frame, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, 0x40..0x50, _, _, _, _, _, high, low, ..]
+        if u16::from_be_bytes([high & 0x1f, *low]) != 0)
 }
 
 /// Makes malformed frames of sound ones.
