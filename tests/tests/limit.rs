@@ -106,7 +106,7 @@ fn half_open_connections_beyond_half_of_the_limit_go_32_times_sooner_and_all_oth
     // One answer each: further ones would be signs of life.
     rig.backend(1).sysctl("net/ipv4/tcp_synack_retries", "0");
     let _echo = rig.echo(1);
-    let mut live = rig.client(1).run(|| dial(LIVE as usize));
+    let mut live = rig.client(1).run(|| dial(usize::try_from(LIVE).expect("a few")));
 
     let wire = rig.wire(rig.client(1));
     let gateway = wire.resolve(CLIENT, ENDPOINT).expect("the endpoint's Ethernet address");

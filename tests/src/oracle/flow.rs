@@ -150,7 +150,7 @@ impl Flow {
                 self.client.ack = tcp.end();
                 self.backend_said = Said { end: tcp.end(), ack: tcp.ack };
             }
-            _ => {}
+            Side::Backend => {}
         }
         true
     }

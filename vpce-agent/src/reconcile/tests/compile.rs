@@ -108,23 +108,14 @@ fn settings_are_in_ticks_and_wire_order() {
         transit: Be32::from_wire([198, 19, 130, 0]),
         transit_mask: Be32::from_wire([255, 255, 255, 0]),
         refuse: RESET,
-        errors: 4,
+        errors: 1000,
         fragments: 30 * 250,
-        reserved: 0,
+        second: 250,
     };
     assert_eq!(settings, expected);
     for (refuse, number) in [(Refuse::Drop, DROP), (Refuse::Icmp, ICMP)] {
         desired.gateway.refuse = refuse;
         assert_eq!(compiled(&desired, &leases).settings.refuse, number);
-    }
-}
-
-#[test]
-fn icmp_errors_of_a_second_are_spread_over_its_ticks_and_none_only_where_none_is_asked_for() {
-    let (mut desired, leases) = fresh(FILE);
-    for (per_sec, per_tick) in [(0, 0), (1, 1), (250, 1), (251, 2), (1_000_000, 4000)] {
-        desired.gateway.icmp_per_sec = per_sec;
-        assert_eq!(compiled(&desired, &leases).settings.errors, per_tick, "{per_sec}");
     }
 }
 

@@ -31,7 +31,7 @@ const NOTHING: Entries = Entries {
         refuse: 0,
         errors: 0,
         fragments: 0,
-        reserved: 0,
+        second: 0,
     },
     ingress: BTreeMap::new(),
     links: BTreeMap::new(),
