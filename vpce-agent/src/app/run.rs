@@ -119,7 +119,17 @@ impl Agent {
         socket::serve(&options.socket, asking).await?;
         // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.
         let ears = unsafe { AsyncFd::register(gateway.ears()?) }.map_err(io::Error::from)?;
-        Ok(Self { options, gateway, max_flows, interfaces, ears, speaker, asks, file, known: present })
+        Ok(Self {
+            options,
+            gateway,
+            max_flows,
+            interfaces,
+            ears,
+            speaker,
+            asks,
+            file,
+            known: present,
+        })
     }
 
     async fn serve(mut self) -> Result<(), RunError> {
@@ -137,7 +147,11 @@ impl Agent {
         tracing::info!(config = %self.options.config.display(), "ready");
         loop {
             tokio::select! {
-                _ = reap.tick() => self.reap(),
+                _ = reap.tick() => {
+                    self.reap();
+                    // What was too much at once.
+                    self.hear().await;
+                }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
                 _ = drift.tick() => self.reconcile().await,
@@ -164,8 +178,11 @@ impl Agent {
     async fn find_backends(&mut self) {
         let until = tokio::time::Instant::now() + FIND;
         while !self.gateway.all_found() {
-            match tokio::time::timeout_at(until, self.ears.readable()).await {
+            // What was too much at once wakes nobody.
+            let soon = until.min(tokio::time::Instant::now() + REAP);
+            match tokio::time::timeout_at(soon, self.ears.readable()).await {
                 Ok(Ok(mut ready)) => ready.clear_ready(),
+                Err(_) if soon < until => {}
                 _ => break,
             }
             self.hear().await;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
     time::Instant,
@@ -22,13 +22,16 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Segment,
+        Attachment, Desired,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
     store::{Store, StoreError},
 };
+
+/// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
+const HEAR_MOST: usize = 1024;
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -201,10 +204,11 @@ impl Gateway {
         due.into_iter().flat_map(|(link, wanted)| self.question(link, wanted)).collect()
     }
 
-    /// Notes who said where they are; answers whether that is news.
+    /// Notes who said where they are; answers whether that is news. Of many only the first: call it again.
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.take() {
+        let heard = iter::from_fn(|| self.dataplane.maps.heard.take());
+        for Heard { link, address, station } in heard.take(HEAR_MOST) {
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
                 tracing::info!(%address, mac = %station.mac, "backend found");
@@ -237,10 +241,8 @@ impl Gateway {
         let link = self.last.as_ref().and_then(|entries| entries.links.get(&number)).filter(|link| link.ifindex != 0);
         let lease = self.leases.links.get(number as usize);
         let (Some(link), Some(lease)) = (link, lease) else { return Vec::new() };
-        let remotes =
-            self.attachments().find(|attachment| lease.is_of(attachment)).map(|attachment| &attachment.segment);
-        let remotes = if let Some(Segment::Vxlan(vxlan)) = remotes { &vxlan.remotes[..] } else { &[] };
-        words::question(link, wanted, remotes)
+        let attachment = self.attachments().find(|attachment| lease.is_of(attachment));
+        words::question(link, wanted, attachment.map_or(&[], Attachment::remotes))
     }
 
     /// Whom to look for: each backend that is on link, else the router of its VPC.
@@ -255,7 +257,8 @@ impl Gateway {
                 || vpc.next_hop.is_none()
                 || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
             let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
-            let links = vpc.attach.iter().filter_map(|attachment| self.leases.link(vpc_number, attachment)).collect();
+            let link = |is: &Attachment| Some((self.leases.link(vpc_number, is)?, is.remotes().to_vec()));
+            let links = vpc.attach.iter().filter_map(link).collect();
             wanted.insert(number, Wanted { address, links });
         }
         wanted
