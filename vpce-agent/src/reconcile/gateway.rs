@@ -1,14 +1,14 @@
 //! The gateway as a whole: one owner of desired state, leases, maps and attachments.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
     time::Instant,
 };
 
-use vpce_common::layout::{Heard, LAYOUT, Pass};
+use vpce_common::layout::{Ended, Heard, LAYOUT, Pass};
 
 use super::{
     Entries, Facts, Reader as _,
@@ -32,6 +32,8 @@ use crate::{
 
 /// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
 const HEAR_MOST: usize = 1024;
+/// Connections whose ends are told at once, at most.
+const TELL_MOST: usize = 16384;
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,8 @@ pub struct Gateway {
     /// Number of the endpoint to look at next, for alarms.
     pub(super) watch_next: u32,
     pub(super) walk: Walk,
+    /// Connections that ended, whose ends were not told yet.
+    ended: VecDeque<Ended>,
 }
 
 impl Gateway {
@@ -110,11 +114,12 @@ impl Gateway {
             reload_failed: false,
             watch_next: 0,
             walk: Walk::default(),
+            ended: VecDeque::new(),
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
         for first in (0..desired.gateway.max_flows).step_by(walk::MOST as usize) {
-            gateway.dataplane.reap(Pass { first, count: walk::MOST })?;
+            gateway.look_at(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
             gateway.leases = leases;
@@ -184,11 +189,11 @@ impl Gateway {
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
         for pass in self.walk.step(end) {
-            self.dataplane.reap(pass)?;
+            self.look_at(pass)?;
         }
         self.dataplane.flush_log();
         let mut words = Vec::new();
-        while let Some(ended) = self.dataplane.maps.ended.take() {
+        for ended in self.ended.drain(..self.ended.len().min(TELL_MOST)) {
             let client = self.dataplane.maps.link(ended.client_link)?;
             let backend = self.dataplane.maps.backend(ended.ends.backend)?;
             let link = self.dataplane.maps.link(backend.link)?;
@@ -196,6 +201,13 @@ impl Gateway {
             words.extend(words::last_words(&ended, &client, reachable));
         }
         Ok(words)
+    }
+
+    /// Lets the reaper look at these records, and takes what it tells: of one pass there is room for all.
+    fn look_at(&mut self, pass: Pass) -> Result<(), ReconcileError> {
+        self.dataplane.reap(pass)?;
+        self.ended.extend(iter::from_fn(|| self.dataplane.maps.ended.take()));
+        Ok(())
     }
 
     /// The ARP questions to send now.
