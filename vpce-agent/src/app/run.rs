@@ -98,6 +98,8 @@ struct Agent {
     asks: mpsc::Receiver<Asked>,
     file: Watched,
     known: BTreeSet<String>,
+    /// What was said of the tunnels last.
+    tunnels_failed: Option<String>,
 }
 
 impl Agent {
@@ -129,6 +131,7 @@ impl Agent {
             asks,
             file,
             known: present,
+            tunnels_failed: None,
         })
     }
 
@@ -268,9 +271,11 @@ impl Agent {
                 _ => None,
             })
             .collect();
-        if let Err(error) = self.speaker.tunnels(locals.into_iter()) {
+        let failed = self.speaker.tunnels(locals.into_iter()).err().map(|error| error.to_string());
+        if let Some(error) = failed.as_ref().filter(|_| failed != self.tunnels_failed) {
             tracing::warn!("{error}; it must be an address of this host, and no VXLAN device of the kernel's be on it");
         }
+        self.tunnels_failed = failed;
     }
 
     /// Takes the file as it is now. A bad one changes nothing.
