@@ -72,6 +72,8 @@ pub struct Gateway {
     pub(super) failures: BTreeMap<String, String>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
+    /// Interfaces without VLANs that may hide the tags of others.
+    pub(super) hiding: BTreeSet<String>,
     pub(super) alarms: Alarms,
     /// Whether the file that was read last could not be taken.
     pub(super) reload_failed: bool,
@@ -110,6 +112,7 @@ impl Gateway {
             last: None,
             failures: BTreeMap::new(),
             missing: BTreeSet::new(),
+            hiding: BTreeSet::new(),
             alarms,
             reload_failed: false,
             watch_next: 0,
@@ -168,10 +171,11 @@ impl Gateway {
         Ok(changes.len())
     }
 
-    /// Whether there is something to do since the last pass, interfaces apart.
+    /// Whether there is something to do since the last pass, interfaces apart: one that could not be
+    /// attached waits for the next pass.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.last.is_none() || !self.failures.is_empty() || self.facts.neighbours != self.neighbours.found()
+        self.last.is_none() || self.facts.neighbours != self.neighbours.found()
     }
 
     /// Whether interfaces that carry attachments are other than those of the last pass.
