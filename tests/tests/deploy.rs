@@ -15,6 +15,8 @@ use vpce_tests::{Finished, Process, Rig, binary, finish, output, wait_for, wait_
 /// A boot, or a start after a failure, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 const UNIT: &str = include_str!("../../deploy/vpce-agent.service");
+/// What the unit gets beside it for VXLAN.
+const VXLAN: &str = include_str!("../../deploy/vxlan.conf");
 /// `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_RAW`, `CAP_NET_ADMIN`, as `/proc` writes them.
 const FOUR_RIGHTS: &str = "000000c000003000";
 
@@ -26,28 +28,40 @@ fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// `systemd-analyze` on the unit, as it would be where the agent is installed.
-fn analyze(arguments: &[&str]) -> Finished {
+/// `systemd-analyze` on the unit, with a drop-in or none, as it would be where the agent is installed.
+fn analyze(arguments: &[&str], drop_in: Option<&str>) -> Finished {
     let home = tempfile::tempdir().expect("a temporary directory");
     let unit = home.path().join("vpce-agent.service");
     fs::write(&unit, UNIT.replace("/usr/bin/vpce-agent", &binary("VPCE_AGENT"))).expect("a copy of the unit");
+    if let Some(drop_in) = drop_in {
+        let beside = home.path().join("vpce-agent.service.d");
+        fs::create_dir(&beside).expect("a folder");
+        fs::write(beside.join("drop-in.conf"), drop_in).expect("a copy of the drop-in");
+    }
     finish(Command::new("systemd-analyze").args(arguments).arg(unit))
 }
 
 #[test]
-fn systemd_finds_nothing_to_complain_about_in_the_unit() {
-    let verified = analyze(&["verify"]);
-    assert!(verified.status.success(), "{verified:?}");
-    // It loads what ours depends on too, and other units of this host are not our matter.
-    let said = verified.stdout + &verified.stderr;
-    let ours: Vec<&str> = said.lines().filter(|line| line.contains("vpce-agent")).collect();
-    assert!(ours.is_empty(), "{ours:#?}");
+fn systemd_finds_nothing_to_complain_about_in_the_unit_and_its_drop_in_for_vxlan() {
+    for drop_in in [None, Some(VXLAN)] {
+        let verified = analyze(&["verify"], drop_in);
+        assert!(verified.status.success(), "{verified:?}");
+        // It loads what ours depends on too, and other units of this host are not our matter.
+        let said = verified.stdout + &verified.stderr;
+        let ours: Vec<&str> = said.lines().filter(|line| line.contains("vpce-agent")).collect();
+        assert!(ours.is_empty(), "{ours:#?}");
+    }
 }
 
 #[test]
-fn the_unit_is_exposed_to_little() {
-    let judged = analyze(&["security", "--offline=true", "--threshold=20", "--no-pager"]);
-    assert!(judged.status.success(), "{}{}", judged.stdout, judged.stderr);
+fn the_unit_is_exposed_to_little_and_opens_ip_sockets_only_for_vxlan() {
+    let judge = |threshold, drop_in| {
+        let judged = analyze(&["security", "--offline=true", threshold, "--no-pager"], drop_in);
+        assert!(judged.status.success(), "{}{}", judged.stdout, judged.stderr);
+        judged.stdout.contains("may allocate Internet sockets")
+    };
+    assert!(!judge("--threshold=20", None));
+    assert!(judge("--threshold=25", Some(VXLAN)));
 }
 
 #[test]

@@ -98,6 +98,8 @@ struct Agent {
     asks: mpsc::Receiver<Asked>,
     file: Watched,
     known: BTreeSet<String>,
+    /// What was said of the tunnels last.
+    tunnels_failed: Option<String>,
 }
 
 impl Agent {
@@ -119,7 +121,18 @@ impl Agent {
         socket::serve(&options.socket, asking).await?;
         // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.
         let ears = unsafe { AsyncFd::register(gateway.ears()?) }.map_err(io::Error::from)?;
-        Ok(Self { options, gateway, max_flows, interfaces, ears, speaker, asks, file, known: present })
+        Ok(Self {
+            options,
+            gateway,
+            max_flows,
+            interfaces,
+            ears,
+            speaker,
+            asks,
+            file,
+            known: present,
+            tunnels_failed: None,
+        })
     }
 
     async fn serve(mut self) -> Result<(), RunError> {
@@ -137,7 +150,11 @@ impl Agent {
         tracing::info!(config = %self.options.config.display(), "ready");
         loop {
             tokio::select! {
-                _ = reap.tick() => self.reap(),
+                _ = reap.tick() => {
+                    self.reap();
+                    // What was too much at once.
+                    self.hear().await;
+                }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
                 _ = drift.tick() => self.reconcile().await,
@@ -164,8 +181,11 @@ impl Agent {
     async fn find_backends(&mut self) {
         let until = tokio::time::Instant::now() + FIND;
         while !self.gateway.all_found() {
-            match tokio::time::timeout_at(until, self.ears.readable()).await {
+            // What was too much at once wakes nobody.
+            let soon = until.min(tokio::time::Instant::now() + REAP);
+            match tokio::time::timeout_at(soon, self.ears.readable()).await {
                 Ok(Ok(mut ready)) => ready.clear_ready(),
+                Err(_) if soon < until => {}
                 _ => break,
             }
             self.hear().await;
@@ -251,9 +271,11 @@ impl Agent {
                 _ => None,
             })
             .collect();
-        if let Err(error) = self.speaker.tunnels(locals.into_iter()) {
+        let failed = self.speaker.tunnels(locals.into_iter()).err().map(|error| error.to_string());
+        if let Some(error) = failed.as_ref().filter(|_| failed != self.tunnels_failed) {
             tracing::warn!("{error}; it must be an address of this host, and no VXLAN device of the kernel's be on it");
         }
+        self.tunnels_failed = failed;
     }
 
     /// Takes the file as it is now. A bad one changes nothing.

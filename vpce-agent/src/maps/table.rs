@@ -73,12 +73,7 @@ impl<K: Pod + Ord + Hash, V: Pod> Table<K, V> {
     /// [`MapError::Full`] when there is no room for a new one.
     pub fn set(&mut self, key: K, value: V) -> Result<(), MapError> {
         let name = self.name;
-        self.map.insert(key, value, 0).map_err(|source| match source {
-            aya::maps::MapError::SyscallError(ref error) if error.io_error.raw_os_error() == Some(libc::E2BIG) => {
-                MapError::Full { name }
-            }
-            source => MapError::Kernel { name, source },
-        })
+        self.map.insert(key, value, 0).map_err(|source| not_set(name, source))
     }
 
     /// Removes one entry. Absent is success: reconcile must be idempotent.
@@ -109,10 +104,10 @@ impl<K: Pod + Ord, V: Pod> Trie<K, V> {
     /// Writes one entry, new or not.
     ///
     /// # Errors
-    /// When there is no room for a new one.
+    /// [`MapError::Full`] when there is no room for a new one.
     pub fn set(&mut self, (bits, key): (u32, K), value: V) -> Result<(), MapError> {
         let name = self.name;
-        self.map.insert(&Key::new(bits, key), value, 0).map_err(|source| MapError::Kernel { name, source })
+        self.map.insert(&Key::new(bits, key), value, 0).map_err(|source| not_set(name, source))
     }
 
     /// Removes one entry. Absent is success: reconcile must be idempotent.
@@ -148,6 +143,18 @@ impl<T: Pod> Messages<T> {
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         // SAFETY: the map holds its descriptor open.
         unsafe { BorrowedFd::borrow_raw(self.map.as_raw_fd()) }.try_clone_to_owned()
+    }
+}
+
+/// Why an entry was not written: a full hash map says E2BIG, a full trie ENOSPC.
+fn not_set(name: &'static str, source: aya::maps::MapError) -> MapError {
+    match &source {
+        aya::maps::MapError::SyscallError(error)
+            if matches!(error.io_error.raw_os_error(), Some(libc::E2BIG | libc::ENOSPC)) =>
+        {
+            MapError::Full { name }
+        }
+        _ => MapError::Kernel { name, source },
     }
 }
 
@@ -217,5 +224,24 @@ impl<const N: usize> PerCpu<N> {
             }
         }
         Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aya::sys::SyscallError;
+
+    use super::*;
+
+    #[test]
+    fn a_full_map_of_either_kind_is_told_from_other_refusals() {
+        let not_set = |errno| {
+            let io_error = io::Error::from_raw_os_error(errno);
+            not_set("PREFIXES", SyscallError { call: "bpf_map_update_elem", io_error }.into())
+        };
+        for errno in [libc::E2BIG, libc::ENOSPC] {
+            assert!(matches!(not_set(errno), MapError::Full { name: "PREFIXES" }));
+        }
+        assert!(matches!(not_set(libc::EPERM), MapError::Kernel { .. }));
     }
 }

@@ -30,7 +30,8 @@ pub struct Vxlan {
     pub vni: u32,
     /// The host's own address on the interface: the kernel answers ARP for it.
     pub local: Ipv4Addr,
-    /// Tunnel ends that are asked where backends are; clients are learned from their packets.
+    /// Tunnel ends that are asked where backends are, and alone believed; clients are learned from their
+    /// packets.
     pub remotes: Vec<Ipv4Addr>,
 }
 
@@ -56,6 +57,15 @@ impl Attachment {
         match &self.segment {
             Segment::Vxlan(vxlan) => Some(vxlan.vni),
             _ => None,
+        }
+    }
+
+    /// Tunnel ends that are asked where backends are; none where it is no tunnel.
+    #[must_use]
+    pub fn remotes(&self) -> &[Ipv4Addr] {
+        match &self.segment {
+            Segment::Vxlan(vxlan) => &vxlan.remotes,
+            _ => &[],
         }
     }
 

@@ -34,8 +34,15 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub struct Wanted {
     /// The backend's address, or that of the router towards it.
     pub address: Ipv4Addr,
-    /// Numbers of the links of its VPC.
-    pub links: Vec<u32>,
+    /// The links of its VPC, by number. Of a tunnel with the ends that are asked: only they are believed,
+    /// where any are named.
+    pub links: BTreeMap<u32, Vec<Ipv4Addr>>,
+}
+
+impl Wanted {
+    fn believes(&self, link: u32, station: Station) -> bool {
+        self.links.get(&link).is_some_and(|ends| ends.is_empty() || ends.contains(&station.vtep.into()))
+    }
 }
 
 #[derive(Debug)]
@@ -59,6 +66,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Neighbours {
     entries: BTreeMap<u32, Entry>,
+    /// Whom an address on a link is the way to: anybody may say much, so it is looked up, not looked for.
+    ways: BTreeMap<(u32, Ipv4Addr), Vec<u32>>,
 }
 
 impl Neighbours {
@@ -66,10 +75,14 @@ impl Neighbours {
     /// agent knew, believed until it proves wrong.
     pub fn want(&mut self, wanted: BTreeMap<u32, Wanted>, mut adopted: BTreeMap<u32, Neighbour>) {
         let mut old = std::mem::take(&mut self.entries);
+        self.ways.clear();
         for (number, wanted) in wanted {
+            for &link in wanted.links.keys() {
+                self.ways.entry((link, wanted.address)).or_default().push(number);
+            }
             let kept = old.remove(&number).filter(|entry| entry.wanted.address == wanted.address);
             let mut entry = kept.unwrap_or_else(|| Entry::new(wanted.clone(), adopted.remove(&number)));
-            entry.found = entry.found.filter(|found| wanted.links.contains(&found.link));
+            entry.found = entry.found.filter(|found| wanted.believes(found.link, found.station));
             self.entries.insert(number, Entry { wanted, ..entry });
         }
     }
@@ -89,7 +102,7 @@ impl Neighbours {
             }
             entry.unanswered = entry.unanswered.saturating_add(1);
             entry.asked = Some(now);
-            questions.extend(entry.wanted.links.iter().map(|&link| (link, entry.wanted.address)));
+            questions.extend(entry.wanted.links.keys().map(|&link| (link, entry.wanted.address)));
         }
         questions
     }
@@ -97,8 +110,9 @@ impl Neighbours {
     /// Notes who is where; answers whether that is news.
     pub fn hear(&mut self, link: u32, address: Ipv4Addr, station: Station, now: Instant) -> bool {
         let mut news = false;
-        for entry in self.entries.values_mut() {
-            if entry.wanted.address == address && entry.wanted.links.contains(&link) {
+        for number in self.ways.get(&(link, address)).into_iter().flatten() {
+            let Some(entry) = self.entries.get_mut(number) else { continue };
+            if entry.wanted.believes(link, station) {
                 let found = Some(Neighbour { link, station });
                 let moves = entry.found != found;
                 let restless = entry.moved.is_some_and(|then| now.saturating_duration_since(then) < SETTLE);
@@ -143,8 +157,12 @@ mod tests {
         Station { mac: Mac([2, 0, 0, 0, 0, last]), hop: Mac([0; 6]), vtep: Be32::new(0) }
     }
 
+    fn links<const N: usize>(numbers: [u32; N]) -> BTreeMap<u32, Vec<Ipv4Addr>> {
+        numbers.map(|number| (number, Vec::new())).into()
+    }
+
     fn wanted() -> BTreeMap<u32, Wanted> {
-        BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![1, 2] })])
+        BTreeMap::from([(7, Wanted { address: ADDRESS, links: links([1, 2]) })])
     }
 
     fn neighbours() -> (Neighbours, Instant) {
@@ -201,9 +219,9 @@ mod tests {
     fn a_further_link_does_not_lose_a_backend_and_a_lost_one_does() {
         let (mut neighbours, start) = neighbours();
         neighbours.hear(2, ADDRESS, MAC, start);
-        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![2, 3] })]), BTreeMap::new());
+        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: links([2, 3]) })]), BTreeMap::new());
         assert_eq!(neighbours.found().len(), 1);
-        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: vec![3] })]), BTreeMap::new());
+        neighbours.want(BTreeMap::from([(7, Wanted { address: ADDRESS, links: links([3]) })]), BTreeMap::new());
         assert_eq!(neighbours.found().len(), 0);
     }
 
@@ -212,6 +230,31 @@ mod tests {
         let (mut neighbours, start) = neighbours();
         assert!(!neighbours.hear(3, ADDRESS, MAC, start));
         assert!(neighbours.found().is_empty());
+    }
+
+    #[test]
+    fn one_answer_of_a_router_is_heard_for_all_backends_behind_it_and_for_no_other() {
+        let (mut neighbours, start) = neighbours();
+        let [router, other] = [9, 10].map(|last| Ipv4Addr::new(10, 0, 0, last));
+        let behind = |address| Wanted { address, links: links([1]) };
+        neighbours.want([(7, behind(router)), (8, behind(router)), (9, behind(other))].into(), BTreeMap::new());
+        assert!(!neighbours.hear(1, ADDRESS, MAC, start), "nobody looks for it any more");
+        assert!(neighbours.hear(1, router, MAC, start));
+        assert_eq!(neighbours.found().into_keys().collect::<Vec<_>>(), [7, 8]);
+    }
+
+    #[test]
+    fn in_a_tunnel_only_the_ends_that_are_asked_are_believed_where_any_are_named() {
+        let [named, other] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last));
+        let from = |end: Ipv4Addr| Station { vtep: end.into(), ..MAC };
+        let tunnel = |ends| BTreeMap::from([(7, Wanted { address: ADDRESS, links: [(1, ends)].into() })]);
+        let (mut neighbours, start) = neighbours();
+        neighbours.want(tunnel(vec![]), BTreeMap::new());
+        assert!(neighbours.hear(1, ADDRESS, from(other), start));
+        neighbours.want(tunnel(vec![named]), BTreeMap::new());
+        assert_eq!(neighbours.found().len(), 0, "it was found where it is no longer believed");
+        assert!(!neighbours.hear(1, ADDRESS, from(other), start + SETTLE));
+        assert!(neighbours.hear(1, ADDRESS, from(named), start + SETTLE));
     }
 
     #[test]

@@ -44,6 +44,8 @@ macro_rules! alarms {
 alarms! {
     /// The maps do not hold what they shall.
     NotApplied = "not-applied", "the kernel refuses a change: see the log";
+    /// An interface that is there does not carry the program.
+    NotAttached = "not-attached", "an interface can't be attached: `vpcectl get vpcs` says why";
     /// The file was changed and is wrong, or can't be served.
     NotReloaded = "not-reloaded", "the old configuration stands: see the log, or run `vpce-agent check`";
     /// Packets were dropped for a reason that should not be.

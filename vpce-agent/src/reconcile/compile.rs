@@ -17,7 +17,7 @@ use super::{
 use crate::{
     model::{
         Desired, Gateway, Protocol, Refuse, Segment, Target,
-        leases::{EndpointLease, Held, Leases},
+        leases::{EndpointLease, Held, Leases, LinkLease},
         transit_addresses,
     },
     neighbours::Neighbour,
@@ -80,33 +80,37 @@ fn settings(gateway: &Gateway, hertz: u32) -> Settings {
     }
 }
 
+/// A link keeps its VPC and segment where its interface is away, and where nobody wants it any more: a
+/// packet that is leaving by it must not find that it needs no tag.
 fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entries) {
-    // Those that nobody wants any more too: old flows must not leave by them.
-    for (number, _) in (0..).zip(&leases.links) {
-        entries.links.insert(number, NO_LINK);
+    for (number, lease) in (0..).zip(&leases.links) {
+        entries.links.insert(number, Link { vpc: lease.vpc, segment: segment(lease), ..NO_LINK });
     }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
         for attachment in &vpc.attach {
-            let is = facts.interfaces.get(&attachment.interface);
-            let (Some(link), Some(is)) = (leases.link(number, attachment), is) else { continue };
-            let (segment, local, wrap) = match &attachment.segment {
-                Segment::Untagged => (layout::Segment::UNTAGGED, Ipv4Addr::UNSPECIFIED, 0),
-                Segment::Vlan(id) => (layout::Segment::vlan(*id), Ipv4Addr::UNSPECIFIED, 0),
-                Segment::Vxlan(vxlan) => (layout::Segment::vxlan(vxlan.vni), vxlan.local, VXLAN_WRAP),
+            let link = leases.link(number, attachment);
+            let Some((link, entry)) = link.and_then(|link| Some((link, entries.links.get_mut(&link)?))) else {
+                continue;
             };
-            let entry = Link {
-                ifindex: is.index,
-                address: vpc.address.addr().into(),
-                mac: is.mac,
-                vpc: number,
-                segment,
-                local: local.into(),
-                mtu: is.mtu.saturating_sub(wrap),
-            };
-            entries.links.insert(link, entry);
-            entries.ingress.insert(Ingress { ifindex: is.index, segment }, link);
+            entry.address = vpc.address.addr().into();
+            let mut wrap = 0;
+            if let Segment::Vxlan(vxlan) = &attachment.segment {
+                (entry.local, wrap) = (vxlan.local.into(), VXLAN_WRAP);
+            }
+            if let Some(is) = facts.interfaces.get(&attachment.interface) {
+                (entry.ifindex, entry.mac, entry.mtu) = (is.index, is.mac, is.mtu.saturating_sub(wrap));
+                entries.ingress.insert(Ingress { ifindex: is.index, segment: entry.segment }, link);
+            }
         }
+    }
+}
+
+fn segment(lease: &LinkLease) -> layout::Segment {
+    match (lease.vlan, lease.vni) {
+        (None, None) => layout::Segment::UNTAGGED,
+        (Some(vlan), _) => layout::Segment::vlan(vlan),
+        (None, Some(vni)) => layout::Segment::vxlan(vni),
     }
 }
 

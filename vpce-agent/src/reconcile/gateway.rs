@@ -1,14 +1,14 @@
 //! The gateway as a whole: one owner of desired state, leases, maps and attachments.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
     time::Instant,
 };
 
-use vpce_common::layout::{Heard, LAYOUT, Pass};
+use vpce_common::layout::{Ended, Heard, LAYOUT, Pass};
 
 use super::{
     Entries, Facts, Reader as _,
@@ -22,13 +22,18 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Segment,
+        Attachment, Desired,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
     store::{Store, StoreError},
 };
+
+/// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
+const HEAR_MOST: usize = 1024;
+/// Connections whose ends are told at once, at most.
+const TELL_MOST: usize = 16384;
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +72,16 @@ pub struct Gateway {
     pub(super) failures: BTreeMap<String, String>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
+    /// Interfaces without VLANs that may hide the tags of others.
+    pub(super) hiding: BTreeSet<String>,
     pub(super) alarms: Alarms,
     /// Whether the file that was read last could not be taken.
     pub(super) reload_failed: bool,
     /// Number of the endpoint to look at next, for alarms.
     pub(super) watch_next: u32,
     pub(super) walk: Walk,
+    /// Connections that ended, whose ends were not told yet.
+    ended: VecDeque<Ended>,
 }
 
 impl Gateway {
@@ -103,15 +112,17 @@ impl Gateway {
             last: None,
             failures: BTreeMap::new(),
             missing: BTreeSet::new(),
+            hiding: BTreeSet::new(),
             alarms,
             reload_failed: false,
             watch_next: 0,
             walk: Walk::default(),
+            ended: VecDeque::new(),
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
         for first in (0..desired.gateway.max_flows).step_by(walk::MOST as usize) {
-            gateway.dataplane.reap(Pass { first, count: walk::MOST })?;
+            gateway.look_at(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
             gateway.leases = leases;
@@ -160,10 +171,11 @@ impl Gateway {
         Ok(changes.len())
     }
 
-    /// Whether there is something to do since the last pass, interfaces apart.
+    /// Whether there is something to do since the last pass, interfaces apart: one that could not be
+    /// attached waits for the next pass.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.last.is_none() || !self.failures.is_empty() || self.facts.neighbours != self.neighbours.found()
+        self.last.is_none() || self.facts.neighbours != self.neighbours.found()
     }
 
     /// Whether interfaces that carry attachments are other than those of the last pass.
@@ -181,11 +193,11 @@ impl Gateway {
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
         for pass in self.walk.step(end) {
-            self.dataplane.reap(pass)?;
+            self.look_at(pass)?;
         }
         self.dataplane.flush_log();
         let mut words = Vec::new();
-        while let Some(ended) = self.dataplane.maps.ended.take() {
+        for ended in self.ended.drain(..self.ended.len().min(TELL_MOST)) {
             let client = self.dataplane.maps.link(ended.client_link)?;
             let backend = self.dataplane.maps.backend(ended.ends.backend)?;
             let link = self.dataplane.maps.link(backend.link)?;
@@ -195,16 +207,24 @@ impl Gateway {
         Ok(words)
     }
 
+    /// Lets the reaper look at these records, and takes what it tells: of one pass there is room for all.
+    fn look_at(&mut self, pass: Pass) -> Result<(), ReconcileError> {
+        self.dataplane.reap(pass)?;
+        self.ended.extend(iter::from_fn(|| self.dataplane.maps.ended.take()));
+        Ok(())
+    }
+
     /// The ARP questions to send now.
     pub fn questions(&mut self, now: Instant) -> Vec<Word> {
         let due = self.neighbours.due(now);
         due.into_iter().flat_map(|(link, wanted)| self.question(link, wanted)).collect()
     }
 
-    /// Notes who said where they are; answers whether that is news.
+    /// Notes who said where they are; answers whether that is news. Of many only the first: call it again.
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        while let Some(Heard { link, address, station }) = self.dataplane.maps.heard.take() {
+        let heard = iter::from_fn(|| self.dataplane.maps.heard.take());
+        for Heard { link, address, station } in heard.take(HEAR_MOST) {
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
                 tracing::info!(%address, mac = %station.mac, "backend found");
@@ -237,10 +257,8 @@ impl Gateway {
         let link = self.last.as_ref().and_then(|entries| entries.links.get(&number)).filter(|link| link.ifindex != 0);
         let lease = self.leases.links.get(number as usize);
         let (Some(link), Some(lease)) = (link, lease) else { return Vec::new() };
-        let remotes =
-            self.attachments().find(|attachment| lease.is_of(attachment)).map(|attachment| &attachment.segment);
-        let remotes = if let Some(Segment::Vxlan(vxlan)) = remotes { &vxlan.remotes[..] } else { &[] };
-        words::question(link, wanted, remotes)
+        let attachment = self.attachments().find(|attachment| lease.is_of(attachment));
+        words::question(link, wanted, attachment.map_or(&[], Attachment::remotes))
     }
 
     /// Whom to look for: each backend that is on link, else the router of its VPC.
@@ -255,7 +273,8 @@ impl Gateway {
                 || vpc.next_hop.is_none()
                 || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
             let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
-            let links = vpc.attach.iter().filter_map(|attachment| self.leases.link(vpc_number, attachment)).collect();
+            let link = |is: &Attachment| Some((self.leases.link(vpc_number, is)?, is.remotes().to_vec()));
+            let links = vpc.attach.iter().filter_map(link).collect();
             wanted.insert(number, Wanted { address, links });
         }
         wanted

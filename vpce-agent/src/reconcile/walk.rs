@@ -11,8 +11,9 @@ use std::{
 
 use vpce_common::layout::Pass;
 
-/// Flow records that one run of the reaper looks at, at most: the kernel allows 2^23 rounds of a loop (`BPF_MAX_LOOPS`).
-pub(super) const MOST: u32 = 1 << 20;
+/// Flow records that one run of the reaper looks at, at most: no softirq runs on its CPU meanwhile, and
+/// `ENDED` holds a message for each.
+pub(super) const MOST: u32 = 1 << 14;
 /// The walk begins anew after so many steps.
 const STEPS: u32 = 20;
 /// A smaller block is looked at with its neighbours: a further run costs more.
@@ -68,7 +69,7 @@ impl Walk {
         // Closed flows of a block that was given back keep their keys until they are looked at.
         self.end = self.end.max(end);
         let resting: u32 = self.rest.values().map(|block| block.end - block.start).sum();
-        let mut left = (self.end - resting).div_ceil(STEPS).min(MOST);
+        let mut left = (self.end - resting).div_ceil(STEPS);
         if self.next >= self.end {
             self.next = 0;
         }
@@ -80,7 +81,7 @@ impl Walk {
                 continue;
             }
             let until = self.rest.range(self.next..).next().map_or(self.end, |(first, _)| *first);
-            let count = left.min(until - self.next);
+            let count = left.min(until - self.next).min(MOST);
             passes.push(Pass { first: self.next, count });
             (self.next, left) = (self.next + count, left - count);
         }
@@ -90,7 +91,10 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
+    use vpce_common::layout::Ended;
+
     use super::*;
+    use crate::maps::MAPS;
 
     const KEPT: Duration = Duration::from_mins(4);
 
@@ -114,6 +118,17 @@ mod tests {
         assert!(round(&mut walk, 64).into_iter().eq(0..4099));
         assert_eq!(walk.step(64).len(), 1, "and again");
         assert_eq!(Walk::default().step(0), []);
+    }
+
+    #[test]
+    fn a_step_is_made_of_short_passes_whose_messages_have_room() {
+        let mut walk = Walk::default();
+        let passes = walk.step(1 << 22);
+        assert_eq!(passes.iter().map(|pass| pass.count).sum::<u32>(), (1_u32 << 22).div_ceil(STEPS));
+        assert!(passes.iter().all(|pass| pass.count <= MOST));
+        let ended = MAPS.iter().find(|map| map.name == "ENDED").unwrap();
+        // The kernel puts 8 bytes before each.
+        assert!(ended.entries(0) as usize >= MOST as usize * (size_of::<Ended>() + 8));
     }
 
     #[test]

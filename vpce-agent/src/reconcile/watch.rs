@@ -35,6 +35,9 @@ impl Gateway {
         if self.last.is_none() {
             self.alarms.see(Alarm::NotApplied, None, now);
         }
+        if !self.failures.is_empty() {
+            self.alarms.see(Alarm::NotAttached, None, now);
+        }
         if self.reload_failed {
             self.alarms.see(Alarm::NotReloaded, None, now);
         }

@@ -233,6 +233,27 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
 }
 
 #[test]
+fn a_link_keeps_its_segment_when_its_interface_goes_and_when_nobody_wants_it() {
+    let mut desired = with([]);
+    desired.vpcs.get_mut("blue").unwrap().attach = vec![sample::vlan("eth0", 7), sample::vxlan("eth0", 42)];
+    let leases = Leases::default().assign(&desired, CAPACITY).unwrap();
+    let all = compiled(&desired, &leases);
+    let away = compile(&desired, &leases, &Facts::default());
+    for (number, link) in all.links {
+        assert_eq!(away.links[&number], Link { ifindex: 0, mac: NO_LINK.mac, mtu: 0, ..link });
+    }
+    assert!(away.ingress.is_empty());
+
+    desired.vpcs.get_mut("blue").unwrap().attach = vec![sample::vlan("eth0", 8)];
+    let leases = leases.assign(&desired, CAPACITY).unwrap();
+    let blue = leases.vpcs["blue"];
+    let entries = compiled(&desired, &leases);
+    let unwanted: Vec<Segment> =
+        entries.links.values().filter(|is| is.vpc == blue && is.ifindex == 0).map(|is| is.segment).collect();
+    assert_eq!(unwanted, [Segment::vlan(7), Segment::vxlan(42)]);
+}
+
+#[test]
 fn a_removed_endpoint_is_closed_and_nothing_leads_to_it() {
     let (desired, leases) = changed(&FILE[..FILE.rfind("[[endpoint]]").unwrap()]);
     let entries = compiled(&desired, &leases);
@@ -297,7 +318,7 @@ fn a_backend_is_reachable_by_the_link_that_it_answered_on() {
 }
 
 #[test]
-fn a_missing_interface_has_no_link_until_it_is_there() {
+fn a_link_leads_nowhere_until_its_interface_is_there() {
     let (desired, leases) = fresh(FILE);
     let mut facts = Facts { hertz: 250, ..Facts::default() };
     facts.interfaces.insert("c1".to_owned(), interface(7));
@@ -305,7 +326,8 @@ fn a_missing_interface_has_no_link_until_it_is_there() {
     let entries = compile(&desired, &leases, &facts);
     let number = leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap();
     let link = Link { ifindex: 7, address: address(254), mac: mac(7), vpc: CONSUMER, mtu: 1500, ..NO_LINK };
-    assert_eq!(entries.links, [(0, NO_LINK), (number, link), (2, NO_LINK)].into());
+    let away = |vpc| Link { address: address(254), vpc, ..NO_LINK };
+    assert_eq!(entries.links, [(0, away(CONSUMER)), (number, link), (2, away(PROVIDER))].into());
     assert_eq!(entries.ingress, [(Ingress { ifindex: 7, segment: Segment::UNTAGGED }, number)].into());
     assert_eq!(entries.endpoints.len(), 2);
 }
@@ -320,7 +342,7 @@ fn an_interface_that_moves_to_another_vpc_is_another_link() {
         leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap(),
         leases.link(PROVIDER, &Attachment::untagged("c1")).unwrap(),
     );
-    assert_eq!(entries.links[&old], NO_LINK);
+    assert_eq!(entries.links[&old], Link { vpc: CONSUMER, ..NO_LINK });
     assert_eq!(entries.links[&new].vpc, PROVIDER);
     assert!(entries.ingress.values().all(|link| *link != old));
 }

@@ -113,6 +113,10 @@ impl Host {
                 self.flows.push(now);
             }
         }
+        for (&number, was) in &before.entries.links {
+            let is = self.maps.link(number).unwrap();
+            assert_eq!((is.vpc, is.segment), (was.vpc, was.segment), "packets leave by {number} as another's");
+        }
         for flow in &self.flows {
             let is_live = |maps: &Maps| maps.endpoint(flow.number).unwrap().generation == flow.endpoint.generation;
             assert!(is_live(&self.maps) || !is_live(before) || !is_live(after), "{flow:#?} was interrupted");
