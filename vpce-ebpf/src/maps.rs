@@ -95,7 +95,7 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn prefix(&self, local: &Local) -> Option<u32> {
-        PREFIXES.get(&Key::new(64, Prefix { vpc: local.vpc, network: local.address })).copied()
+        PREFIXES.get(Key::new(64, Prefix { vpc: local.vpc, network: local.address })).copied()
     }
     #[inline(always)]
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
