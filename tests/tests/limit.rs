@@ -100,13 +100,14 @@ fn ten_thousand_short_connections_in_a_row_all_find_room() {
 #[test]
 fn half_open_connections_beyond_half_of_the_limit_go_32_times_sooner_and_all_others_stay() {
     const LIMIT: u64 = 64;
-    const LIVE: u64 = 8;
+    const LIVE: usize = 8;
+    const HALF_OPEN: u64 = LIMIT - LIVE as u64;
     let timers = format!("[gateway.timers]\nopening_secs = {OPENING}");
     let rig = Rig::pair().max_connections(64).gateway(&timers).start();
     // One answer each: further ones would be signs of life.
     rig.backend(1).sysctl("net/ipv4/tcp_synack_retries", "0");
     let _echo = rig.echo(1);
-    let mut live = rig.client(1).run(|| dial(LIVE as usize));
+    let mut live = rig.client(1).run(|| dial(LIVE));
 
     let wire = rig.wire(rig.client(1));
     let gateway = wire.resolve(CLIENT, ENDPOINT).expect("the endpoint's Ethernet address");
@@ -114,11 +115,11 @@ fn half_open_connections_beyond_half_of_the_limit_go_32_times_sooner_and_all_oth
     let envelope = wire.envelope(gateway, Ipv4Addr::new(10, 0, 0, 60), ENDPOINT);
     let half_open = || rig.endpoint(1).number("connections.half_open");
     let start = Instant::now();
-    for n in 0..u16::try_from(LIMIT - LIVE).expect("a few") {
+    for n in 0..u16::try_from(HALF_OPEN).expect("a few") {
         wire.send(&envelope.tcp(2000 + n, port::ECHO, SYN));
     }
-    wait_until("half-open connections up to the limit", tcp::PATIENCE, || half_open() == LIMIT - LIVE);
-    wait_until("an end of some of them", tcp::PATIENCE, || half_open() < LIMIT - LIVE);
+    wait_until("half-open connections up to the limit", tcp::PATIENCE, || half_open() == HALF_OPEN);
+    wait_until("an end of some of them", tcp::PATIENCE, || half_open() < HALF_OPEN);
     let after = start.elapsed();
     assert!(after + Duration::from_millis(100) > PRESSED, "the first one went after {after:?}");
     wait_until("as many as half of the limit", tcp::PATIENCE, || half_open() == LIMIT / 2);
@@ -131,7 +132,7 @@ fn half_open_connections_beyond_half_of_the_limit_go_32_times_sooner_and_all_oth
             talk.say("still here").expect("an established connection");
         }
     }
-    assert_eq!(rig.endpoint(1).number("connections.open"), LIVE + LIMIT / 2);
+    assert_eq!(rig.endpoint(1).number("connections.open"), LIVE as u64 + LIMIT / 2);
 }
 
 fn dial(connections: usize) -> Vec<Talk> {

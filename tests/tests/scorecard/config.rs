@@ -21,7 +21,8 @@ pub fn address(n: u32) -> Ipv4Addr {
 
 /// A further service of the first tenant's backend, of so many ports.
 pub fn service(name: &str, ports: u16) -> String {
-    let ports: String = (1..=ports).map(|port| format!("{{ client = {port}, server = {port} }}, ")).collect();
+    let ports =
+        (1..=ports).fold(String::new(), |ports, port| ports + &format!("{{ client = {port}, server = {port} }}, "));
     format!(
         r#"
 [[service]]
