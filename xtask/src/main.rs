@@ -2,6 +2,7 @@
 
 mod build;
 mod cmd;
+mod fuzz;
 mod lint;
 mod report;
 mod rig;
@@ -51,6 +52,14 @@ enum Task {
         #[arg(long, value_name = "ROW", num_args = 0..)]
         long: Option<Vec<u8>>,
     },
+    /// Try ever other inputs on the packet path or the configuration, guided by what code they reach.
+    Fuzz {
+        /// What to try them on.
+        target: fuzz::Target,
+        /// For so long.
+        #[arg(default_value_t = 60)]
+        seconds: u64,
+    },
     /// Formatting, clippy, the rules of this project, and its dependencies.
     Lint,
 }
@@ -86,6 +95,7 @@ fn run(task: Task) -> Result<ExitCode> {
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
             return Ok(test::test(&build::build()?, &which));
         }
+        Task::Fuzz { target, seconds } => fuzz::fuzz(target, seconds)?,
         Task::Lint => {
             setup::ensure(&[Purpose::Build, Purpose::Lint])?;
             return lint::lint();

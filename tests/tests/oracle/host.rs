@@ -10,7 +10,7 @@ use crate::{
 
 const INTERFACES: Interfaces = [11, 12, 13, 14];
 
-pub struct Host(HostPlane);
+pub struct Host(pub HostPlane);
 
 impl Host {
     pub fn new() -> Self {

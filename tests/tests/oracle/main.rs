@@ -3,6 +3,7 @@
 //! A difference ends as the few frames that matter; such cases are kept in `tests/corpus`.
 //! `VPCE_LONG=1` runs longer; `VPCE_SEED` and `VPCE_FRAMES` choose what is run.
 
+mod bytes;
 mod corpus;
 mod frames;
 mod gateway;
@@ -13,7 +14,7 @@ mod random;
 mod talk;
 mod world;
 
-use std::env;
+use std::{env, fs};
 
 use gateway::{Counted, Gateway, compare, shrink};
 use grammar::Grammar;
@@ -94,4 +95,14 @@ fn differences_found_before_stay_away_in_the_kernel() {
     let rig = Rig::same_cidr().start();
     let object = Object::apart(&rig);
     rig.gateway().run(|| corpus::replay(&mut Kernel::new(&object, &rig)));
+}
+
+#[test]
+fn what_the_fuzzer_begins_with_ends_on_the_host_as_the_rules_say() {
+    let seeds = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/path")).expect("seeds");
+    let seeds: Vec<_> = seeds.map(|seed| fs::read(seed.expect("a file").path()).expect("a seed")).collect();
+    assert!(!seeds.is_empty(), "no seeds");
+    for seed in &seeds {
+        bytes::check(seed);
+    }
 }

@@ -16,6 +16,11 @@ pub const INTERFACES: usize = 4;
 /// The interfaces' indices.
 pub type Interfaces = [u32; INTERFACES];
 
+/// How many endpoints.
+pub const ENDPOINTS: u8 = 10;
+/// How many backends.
+pub const BACKENDS: u8 = 7;
+
 /// One thing that happens to a gateway.
 #[derive(Clone, Debug)]
 pub enum Step {

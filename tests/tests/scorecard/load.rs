@@ -1,9 +1,6 @@
 //! Row 3: many flows are held, and none is lost.
 
-use std::{
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use vpce_common::layout::{ADDRESS_SLOTS, FIRST_PORT};
 use vpce_tests::{
@@ -12,6 +9,7 @@ use vpce_tests::{
     frames::flag::ACK,
     object::{Connection, Object, Runner, Sides, on_cpu},
     scorecard::{figure, long, report},
+    wait_until,
 };
 
 use crate::{config, turn};
@@ -50,7 +48,7 @@ fn hold(flows: u32, lasting: Duration, between: Duration) {
         let mut runner = object.runner();
         while start.elapsed() < lasting {
             let next = Instant::now() + between;
-            sleep(next.saturating_duration_since(Instant::now()));
+            wait_until("the next touch", 2 * between, || Instant::now() >= next);
             touch(&mut live, &mut runner);
         }
         let held = object.held();
