@@ -125,9 +125,10 @@ impl<'s> Breaker<'s> {
         // One number has the dice for most of a frame: numbers are dearer than frames.
         let dice = self.random.number().to_le_bytes();
         if *ifindex == self.sides.backend.0 {
-            let at = match frame[23] {
-                wire::TCP | wire::UDP => Some((36, frame[23])),
-                wire::ICMP => Some((62, frame[51])),
+            let at = match (&frame[12..14], frame[23]) {
+                ([8, 0], wire::TCP | wire::UDP) => Some((36, frame[23])),
+                ([8, 0], wire::ICMP) => Some((62, frame[51])),
+                // Of ARP that byte is anything: a part of a MAC.
                 _ => None,
             };
             if let Some((at, protocol)) = at {
