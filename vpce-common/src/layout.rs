@@ -3,9 +3,11 @@
 //! All are `repr(C)` without padding, so that a key is its bytes. Any change of a shape or of a
 //! meaning raises [`LAYOUT`]: pinned maps outlive both sides.
 
+mod flow;
+
+pub use self::flow::{Ends, Flow, FlowKey};
 use crate::{
     atomic::{Atomic32, Counter},
-    checksum::Delta,
     reason::REASONS,
     wire::{Be16, Be32, Mac},
 };
@@ -255,78 +257,6 @@ pub struct Admission {
     pub half_open: Atomic32,
 }
 
-/// Key of `FLOW_KEYS`: a connection as its client sees it. The value is the number of its record.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowKey {
-    /// The client's address.
-    pub client: Be32,
-    /// The endpoint's address.
-    pub endpoint: Be32,
-    /// The client's port.
-    pub client_port: Be16,
-    /// The endpoint port.
-    pub endpoint_port: Be16,
-    /// Number of the client's VPC.
-    pub vpc: u16,
-    /// IP protocol number.
-    pub protocol: u16,
-}
-
-/// Value of `FLOWS`, by number of the record: both translations of one connection, and its state.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Flow {
-    /// [`crate::state`]'s; its low 8 bits are 0 in a free record.
-    pub state: Atomic32,
-    /// Jiffies of the last packet.
-    pub touched: Atomic32,
-    /// Sequence number after the last byte that the client sent.
-    pub client_end: Atomic32,
-    /// Last acknowledgement number that the client sent.
-    pub client_ack: Atomic32,
-    /// Sequence number after the last byte that the backend sent.
-    pub backend_end: Atomic32,
-    /// Last acknowledgement number that the backend sent.
-    pub backend_ack: Atomic32,
-    /// Number of the link that the client came in by last.
-    pub client_link: Atomic32,
-    /// Who it came from there, the client or its router: the words of a [`Station`].
-    client: [Atomic32; 4],
-    /// Written by the one CPU that opens the flow, before others can find it.
-    pub ends: core::cell::UnsafeCell<Ends>,
-}
-
-/// The constant part of a flow.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ends {
-    /// How the client sees the connection.
-    pub key: FlowKey,
-    /// Source address that the backend sees.
-    pub transit: Be32,
-    /// The backend's address.
-    pub server: Be32,
-    /// Number of the backend.
-    pub backend: u32,
-    /// Source port that the backend sees.
-    pub transit_port: Be16,
-    /// The backend's port.
-    pub server_port: Be16,
-    /// Number of the endpoint.
-    pub endpoint: u32,
-    /// The endpoint's generation when the flow was opened.
-    pub generation: u32,
-    /// IP header, forward.
-    pub forward_ip: Delta,
-    /// TCP or UDP header, forward.
-    pub forward_transport: Delta,
-    /// IP header, reply.
-    pub reply_ip: Delta,
-    /// TCP or UDP header, reply.
-    pub reply_transport: Delta,
-}
-
 /// Value of `STATS` (per CPU), by number of the endpoint.
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -441,53 +371,6 @@ pub struct Pass {
     pub first: u32,
     /// Records to look at.
     pub count: u32,
-}
-
-// SAFETY: `ends` is written only by whoever took the record, while its state says BUSY, before it
-// says that the record was used once more. A reader that was overtaken by that is told by
-// `state::still` and drops its packet. Everything else is atomic.
-unsafe impl Sync for Flow {}
-
-impl Flow {
-    /// The constant part.
-    #[must_use]
-    #[inline(always)]
-    pub fn ends(&self) -> &Ends {
-        // SAFETY: as for `Sync`.
-        unsafe { &*self.ends.get() }
-    }
-
-    /// Notes where the client is now.
-    #[inline(always)]
-    pub fn meet(&self, link: u32, station: Station) {
-        if self.client_link.load() != link {
-            self.client_link.store(link);
-        }
-        for (now, then) in self.client.iter().zip(station.words()) {
-            // Seldom news: a line that is only read stays in the caches of all CPUs.
-            if now.load() != then {
-                now.store(then);
-            }
-        }
-    }
-
-    /// Who packets to the client go to, on its link.
-    #[must_use]
-    #[inline(always)]
-    pub fn client(&self) -> Station {
-        let [a, b, c, d] = &self.client;
-        Station::from_words([a.load(), b.load(), c.load(), d.load()])
-    }
-
-    /// Writes the constant part.
-    ///
-    /// # Safety
-    /// The caller took the record, and its state says BUSY.
-    #[inline(always)]
-    pub unsafe fn set_ends(&self, ends: Ends) {
-        // SAFETY: the caller's promise.
-        unsafe { *self.ends.get() = ends }
-    }
 }
 
 impl Station {

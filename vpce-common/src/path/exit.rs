@@ -3,7 +3,7 @@
 
 use super::{
     Stage,
-    end::{As, Leave},
+    end::{As, Ended, Leave},
     link::Arrival,
     mss,
     refuse::Tell,
@@ -154,6 +154,16 @@ pub(super) fn answered<D: Dataplane>(
         return Err(stray(DropReason::NotAReply));
     }
     Ok(Answered { slot, state })
+}
+
+/// Lets a translated packet go, unless its record was taken for another flow meanwhile.
+#[inline(always)]
+pub(super) fn finish(arrival: &Arrival<'_>, flow: &Flow, state: u32, leave: Leave, endpoint: u32) -> Stage<Ended> {
+    if state::still(flow, state) {
+        Ok(arrival.end.leave(leave, endpoint))
+    } else {
+        Err(arrival.end.drop_at(endpoint, DropReason::Contended))
+    }
 }
 
 /// Gives a packet other addresses, one hop further; `delta` is what both change in the checksum.

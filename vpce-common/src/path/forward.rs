@@ -39,9 +39,5 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
     packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
 
-    if state::still(flow, state) {
-        Ok(arrival.end.leave(leave, ends.endpoint))
-    } else {
-        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
-    }
+    exit::finish(arrival, flow, state, leave, ends.endpoint)
 }

@@ -48,11 +48,7 @@ pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ip
         exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
         leave
     };
-    if state::still(flow, first.state) {
-        Ok(arrival.end.leave(leave, ends.endpoint))
-    } else {
-        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
-    }
+    exit::finish(arrival, flow, first.state, leave, ends.endpoint)
 }
 
 #[inline(always)]

@@ -5,7 +5,7 @@ use crate::{
     dataplane::Dataplane,
     reason::DropReason,
     slots,
-    state::{self, Side},
+    state::Side,
     wire::{Be32, Ipv4Hdr},
 };
 
@@ -31,9 +31,5 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
     packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
 
-    if state::still(flow, state) {
-        Ok(arrival.end.leave(leave, ends.endpoint))
-    } else {
-        Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended))
-    }
+    exit::finish(arrival, flow, state, leave, ends.endpoint)
 }
