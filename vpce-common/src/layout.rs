@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0003;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0004;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -119,6 +119,9 @@ pub struct Link {
     pub local: Be32,
     /// Bytes of the largest IP packet that can leave by it.
     pub mtu: u32,
+    /// 1: the interface is a veth whose other end is in another network namespace, so a packet can be
+    /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is.
+    pub peer: u32,
 }
 
 /// Who a frame on a link goes to.
@@ -418,7 +421,7 @@ impl Endpoint {
 const _: () = {
     assert!(size_of::<Settings>() == 32);
     assert!(size_of::<Ingress>() == 8);
-    assert!(size_of::<Link>() == 28);
+    assert!(size_of::<Link>() == 32);
     assert!(size_of::<Station>() == 16);
     assert!(size_of::<Prefix>() == 8);
     assert!(size_of::<Local>() == 8);

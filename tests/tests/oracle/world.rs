@@ -130,7 +130,7 @@ fn links(plane: &mut HostPlane, interfaces: Interfaces) {
     for (number, (ifindex, vpc, segment, mtu)) in (0..).zip(links) {
         let mac = mac(0xa, u8::try_from(number).expect("few links"));
         let local = if segment.is_vxlan() { ip("192.0.2.1") } else { Be32::default() };
-        plane.links.push(Link { ifindex, address: ip("10.0.0.254"), mac, vpc, segment, local, mtu });
+        plane.links.push(Link { ifindex, address: ip("10.0.0.254"), mac, vpc, segment, local, mtu, peer: 0 });
         if ifindex != 0 {
             plane.ingress.insert(Ingress { ifindex, segment }, number);
         }

@@ -217,6 +217,7 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
         segment: Segment::vlan(7),
         local: Be32::new(0),
         mtu: 1500,
+        peer: 0,
     };
     let tunnel = Link {
         segment: Segment::vxlan(0x12_3456),

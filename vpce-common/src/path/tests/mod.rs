@@ -58,6 +58,7 @@ fn plane() -> HostPlane {
             segment: Segment::UNTAGGED,
             local: be([0; 4]),
             mtu: MTU,
+            peer: 0,
         });
     }
     plane.addresses.insert(Local { vpc: 1, address: be(ENDPOINT) }, 0);
