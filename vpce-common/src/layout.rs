@@ -5,7 +5,7 @@
 
 mod flow;
 
-pub use self::flow::{Ends, Flow, FlowKey};
+pub use self::flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS};
 use crate::{
     atomic::{Atomic32, Counter},
     reason::REASONS,
@@ -44,6 +44,8 @@ pub struct Settings {
     pub fragments: u32,
     /// Jiffies of a second.
     pub second: u32,
+    /// How flow records are found.
+    pub index: Index,
 }
 
 /// A refused client is told nothing.
@@ -419,7 +421,8 @@ impl Endpoint {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 32);
+    assert!(size_of::<Settings>() == 80);
+    assert!(size_of::<Bucket>() == 64);
     assert!(size_of::<Ingress>() == 8);
     assert!(size_of::<Link>() == 32);
     assert!(size_of::<Station>() == 16);

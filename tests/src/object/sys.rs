@@ -62,7 +62,7 @@ unsafe impl Plain for vpce_common::layout::Endpoint {}
 // SAFETY: as above.
 unsafe impl Plain for vpce_common::layout::Flow {}
 // SAFETY: as above.
-unsafe impl Plain for vpce_common::layout::FlowKey {}
+unsafe impl Plain for vpce_common::layout::Bucket {}
 
 /// Runs an XDP program once; answers its verdict and the length of what is in `out` then.
 pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], out: &mut [u8]) -> io::Result<(u32, usize)> {

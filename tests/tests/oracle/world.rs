@@ -5,11 +5,15 @@ use std::net::Ipv4Addr;
 use vpce_common::{
     host::HostPlane,
     layout::{
-        Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings, Station,
+        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings,
+        Station,
     },
     wire::{Be16, Be32, Mac},
 };
-use vpce_tests::oracle::{Config, Oracle};
+use vpce_tests::{
+    object::RECORDS,
+    oracle::{Config, Oracle},
+};
 
 /// How many interfaces the gateway has.
 pub const INTERFACES: usize = 4;
@@ -60,6 +64,7 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
         errors: u32::MAX,
         fragments: LONG,
         second: 1000,
+        index: Index::new(RECORDS, [2, 3, 5, 7, 11]),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
     links(&mut plane, interfaces);

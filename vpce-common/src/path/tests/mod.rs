@@ -13,7 +13,9 @@ use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 use super::Verdict;
 use crate::{
     host::HostPlane,
-    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station},
+    layout::{
+        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station,
+    },
     wire::{Be16, Be32, Mac, TCP},
 };
 
@@ -45,6 +47,7 @@ fn plane() -> HostPlane {
             errors: 10,
             fragments: 30,
             second: 100,
+            index: Index::new(SLOTS, [3, 5, 7, 11, 13]),
         }),
         ..HostPlane::default()
     };
