@@ -20,6 +20,10 @@ use crate::{
     wire::{Be32, Header},
 };
 
+/// A seed of `Index` for tests: 64 bits each, as those of an agent.
+pub const SEED: [u64; 5] =
+    [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89, 0x4528_21e6_38d0_1377];
+
 /// All maps. Fields are the maps of the same name; fill those that the agent fills, then
 /// [`HostPlane::open_block`] for each endpoint.
 #[expect(missing_docs, reason = "each is the map of its name")]

@@ -136,12 +136,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        host::HostPlane,
+        host::{HostPlane, SEED},
         layout::{Ends, Flow, Index},
         wire::{Be16, Be32},
     };
-
-    const SEED: [u64; 5] = [0x243f_6a88, 0x8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x82ef_a98e_c4e6, 0x4528_21e6_38d0];
 
     fn plane(records: u32) -> HostPlane {
         let settings = Settings {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use vpce_common::{
-    host::HostPlane,
+    host::{HostPlane, SEED},
     layout::{
         Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings,
         Station,
@@ -64,7 +64,7 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
         errors: u32::MAX,
         fragments: LONG,
         second: 1000,
-        index: Index::new(RECORDS, [2, 3, 5, 7, 11]),
+        index: Index::new(RECORDS, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
     links(&mut plane, interfaces);

@@ -12,7 +12,7 @@ use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
 use super::Verdict;
 use crate::{
-    host::HostPlane,
+    host::{HostPlane, SEED},
     layout::{
         Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station,
     },
@@ -47,7 +47,7 @@ fn plane() -> HostPlane {
             errors: 10,
             fragments: 30,
             second: 100,
-            index: Index::new(SLOTS, [3, 5, 7, 11, 13]),
+            index: Index::new(SLOTS, SEED),
         }),
         ..HostPlane::default()
     };
