@@ -15,7 +15,7 @@ use crate::{
         ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey,
         Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
-    path::{End, Verdict, leave, path},
+    path::{End, Verdict, fast, leave, path},
     reap,
     wire::{Be32, Header},
 };
@@ -94,9 +94,11 @@ impl HostPlane {
             bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
         };
         let whole = HostFrame { buffer: &buffer, at: HEADROOM };
-        let mut end = End::default();
-        path(self, whole.clone(), ifindex, &end);
-        let outcome = leave(self, &whole, &mut end);
+        let outcome = fast(self, whole.clone(), ifindex).unwrap_or_else(|| {
+            let mut end = End::default();
+            path(self, whole.clone(), ifindex, &end);
+            leave(self, &whole, &mut end)
+        });
         self.totals.record(outcome);
         let (start, end) = (buffer.start.get(), buffer.end.get());
         frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_record_is_found_when_all_are_in_use_and_none_when_all_were_forgotten() {
-        const RECORDS: u32 = 1 << 18;
+        const RECORDS: u32 = 1 << 15;
         let plane = plane(RECORDS);
         for slot in 0..RECORDS {
             assert!(enter(&plane, &key(slot), slot), "{slot}");
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn keys_that_are_alike_in_nearly_all_bits_are_spread_over_the_buckets() {
-        const RECORDS: u32 = 1 << 16;
+        const RECORDS: u32 = 1 << 15;
         let plane = plane(RECORDS);
         (0..RECORDS).for_each(|slot| assert!(enter(&plane, &key(slot), slot)));
         let most = plane.buckets.iter().map(|bucket| records(bucket).count()).max();

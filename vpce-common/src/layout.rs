@@ -396,6 +396,19 @@ impl Station {
     }
 }
 
+impl Transit {
+    /// Number of the record that a transit port leads to.
+    #[must_use]
+    #[inline(always)]
+    pub const fn slot(&self, port: Be16) -> Option<u32> {
+        let port = port.get() as u32;
+        if self.slots == 0 || port < FIRST_PORT {
+            return None;
+        }
+        Some(self.first_slot + ((port - FIRST_PORT) & (self.slots - 1)))
+    }
+}
+
 impl Endpoint {
     /// The entry as it is now, its generation read first.
     ///

@@ -145,6 +145,15 @@ impl Flow {
         unsafe { &*self.ends.get() }
     }
 
+    /// Whether the client is known to be there.
+    #[must_use]
+    #[inline(always)]
+    pub fn knows(&self, link: u32, station: Station) -> bool {
+        let [a, b, c, d] = station.words();
+        let [aa, bb, cc, dd] = self.client().words();
+        (self.client_link.load() ^ link) | (a ^ aa) | (b ^ bb) | (c ^ cc) | (d ^ dd) == 0
+    }
+
     /// Notes where the client is now.
     #[inline(always)]
     pub fn meet(&self, link: u32, station: Station) {

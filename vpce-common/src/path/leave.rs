@@ -24,7 +24,7 @@ pub struct Outcome {
 
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Passed,
     Forwarded,
     Replied,
@@ -33,7 +33,11 @@ enum What {
 }
 
 impl Outcome {
-    const fn dropped(reason: DropReason) -> Self {
+    pub(super) const fn left(what: What, out: u32) -> Self {
+        Self { what, reason: DropReason::Internal, out }
+    }
+
+    pub(super) const fn dropped(reason: DropReason) -> Self {
         Self { what: What::Dropped, reason, out: 0 }
     }
 
@@ -88,7 +92,7 @@ impl Totals {
 impl Stats {
     /// Counts one packet of the endpoint.
     #[inline(always)]
-    fn record(&self, refused: u32, outcome: Outcome, bytes: u64) {
+    pub(super) fn record(&self, refused: u32, outcome: Outcome, bytes: u64) {
         match outcome.what {
             What::Forwarded => {
                 self.forward_packets.add(1);

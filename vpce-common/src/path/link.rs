@@ -16,7 +16,7 @@ use crate::{
 /// Bytes of what VXLAN wraps around a frame: Ethernet, IPv4, UDP and its own header.
 const VXLAN_WRAP: u32 = ETH + 20 + 8 + 8;
 /// Bytes of the Ethernet header.
-const ETH: u32 = 14;
+pub(super) const ETH: u32 = 14;
 /// Bytes of a VLAN tag.
 const VLAN: u32 = 4;
 
