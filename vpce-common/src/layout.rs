@@ -379,6 +379,15 @@ pub struct Pass {
 }
 
 impl Station {
+    /// A station; put together as words, since the verifier refuses to have a MAC's written across the
+    /// words of its stack.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(mac: Mac, hop: Mac, vtep: Be32) -> Self {
+        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (mac.0, hop.0);
+        Self::from_words([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]), u32::from_ne_bytes([i, j, k, l]), vtep.raw()])
+    }
+
     /// As four words.
     #[must_use]
     #[inline(always)]

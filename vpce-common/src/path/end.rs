@@ -80,7 +80,7 @@ impl Default for End {
     fn default() -> Self {
         let leave = Leave {
             link: 0,
-            to: Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) },
+            to: Station::from_words([0; 4]),
             entropy: Be16::new(0),
             mss: 0,
             as_what: As::Refusal,

@@ -16,7 +16,7 @@ use crate::{
     layout::{Ends, Flow, Ingress, Link, Segment, Settings, Station},
     reason::DropReason,
     state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
-    wire::{Be32, ETHERTYPE_IPV4, EthHdr, Ipv4Hdr, TCP, UDP},
+    wire::{Be32, ETHERTYPE_IPV4, EthHdr, Ipv4Hdr, Mac, TCP, UDP},
 };
 
 /// What is known of a packet before its flow is.
@@ -84,7 +84,7 @@ fn forward<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transp
     let flow = plane.flow(plane.find(&key)?)?;
     let state = flow.state.load();
     let ends = flow.ends();
-    let station = Station { mac: packet.eth.from, ..Station::default() };
+    let station = Station::new(packet.eth.from, Mac([0; 6]), Be32::new(0));
     if !in_midst::<T>(state) || ends.key.words() != key.words() || !flow.knows(packet.link_number, station) {
         return None;
     }
