@@ -1,8 +1,0 @@
-//! Nanoseconds of one packet in the program.
-
-use crate::{effort::Effort, row::Row};
-
-/// Measures the section.
-pub fn rows(_effort: Effort, _notes: &mut Vec<String>) -> Vec<Row> {
-    Vec::new()
-}
