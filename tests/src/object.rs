@@ -34,7 +34,7 @@ use vpce_common::{
     state,
 };
 
-use self::sys::Plain;
+use self::sys::{Plain, Ran};
 pub use self::{
     apart::RECORDS,
     connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound},
@@ -166,12 +166,30 @@ impl Runner<'_> {
     /// Runs the program on a frame that came in by an interface of this thread's namespace; answers
     /// its verdict and what became of the frame.
     pub fn run(&mut self, frame: &[u8], ifindex: u32) -> (u32, &[u8]) {
-        // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-        let context = [0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0];
-        let ran = sys::run(self.program.as_fd(), frame, &context, &mut self.out);
-        let (verdict, length) = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
-        (verdict, &self.out[..length])
+        let Repeated { verdict, frame, .. } = repeat(self.program, frame, ifindex, 1, &mut self.out);
+        (verdict, frame)
     }
+}
+
+/// What became of the last of several runs of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeated<'f> {
+    /// Its verdict.
+    pub verdict: u32,
+    /// The frame that it left.
+    pub frame: &'f [u8],
+    /// What one run took in the mean, by the kernel's own account: whole nanoseconds.
+    pub mean_ns: u32,
+}
+
+/// Runs a program `times` over one frame that came in by an interface of this thread's namespace: each
+/// run sees what the one before it left.
+pub fn repeat<'f>(program: &ProgramFd, frame: &[u8], ifindex: u32, times: u32, out: &'f mut [u8]) -> Repeated<'f> {
+    // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+    let context = [0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0];
+    let ran = sys::run(program.as_fd(), frame, &context, times, out);
+    let Ran { verdict, length, mean_ns } = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+    Repeated { verdict, frame: &out[..length], mean_ns }
 }
 
 impl Object {
@@ -193,10 +211,19 @@ impl Object {
         Self { program: program.expect("a descriptor of the program"), maps }
     }
 
+    /// The loaded program.
+    ///
+    /// # Panics
+    /// Never: it was found in the kernel.
+    #[must_use]
+    pub fn program(&self) -> &ProgramFd {
+        self.program.fd().expect("a loaded program")
+    }
+
     /// One that runs the program on many frames.
     #[must_use]
     pub fn runner(&self) -> Runner<'_> {
-        Runner { program: self.program.fd().expect("a loaded program"), out: [0; ROOM] }
+        Runner { program: self.program(), out: [0; ROOM] }
     }
 
     /// Runs the program on one frame; as [`Runner::run`].

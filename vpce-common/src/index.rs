@@ -39,10 +39,11 @@ impl Place {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "parts of the hash")]
     fn of(key: &FlowKey, settings: &Settings) -> Self {
-        let [a, b, c, d] = key.words().map(u64::from);
+        let [ab, cd] = key.halves();
         let [s, sa, sb, sc, sd] = settings.index.seed;
-        let left = sa.wrapping_add(a).wrapping_mul(sb.wrapping_add(b));
-        let right = sc.wrapping_add(c).wrapping_mul(sd.wrapping_add(d));
+        let low = |word: u64| word & 0xffff_ffff;
+        let left = sa.wrapping_add(low(ab)).wrapping_mul(sb.wrapping_add(ab >> 32));
+        let right = sc.wrapping_add(low(cd)).wrapping_mul(sd.wrapping_add(cd >> 32));
         let hash = s.wrapping_add(left).wrapping_add(right);
         // The best bits are the highest.
         let bucket = |shift: u32| (hash >> shift) as u32 & settings.index.mask;
@@ -67,7 +68,7 @@ pub const NONE: u32 = u32::MAX;
 /// another flow since: compare.
 #[inline(always)]
 pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
-    let (place, words) = (Place::of(key, plane.settings()?), key.words());
+    let (place, halves) = (Place::of(key, plane.settings()?), key.halves());
     for number in place.buckets {
         let bucket = plane.bucket(number)?;
         for way in 0..WAYS {
@@ -75,7 +76,7 @@ pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
             let slot = entry & ((1 << NUMBER_BITS) - 1);
             if entry ^ slot == place.tag
                 && slot != but
-                && plane.flow(slot).is_some_and(|flow| flow.ends().key.words() == words)
+                && plane.flow(slot).is_some_and(|flow| flow.ends().key.halves() == halves)
             {
                 return Some(slot);
             }

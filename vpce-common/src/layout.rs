@@ -385,7 +385,12 @@ impl Station {
     #[inline(always)]
     pub const fn new(mac: Mac, hop: Mac, vtep: Be32) -> Self {
         let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (mac.0, hop.0);
-        Self::from_words([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]), u32::from_ne_bytes([i, j, k, l]), vtep.raw()])
+        Self::from_words([
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            vtep.raw(),
+        ])
     }
 
     /// As four words.

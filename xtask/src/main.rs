@@ -1,5 +1,6 @@
 //! Sets up, builds, tests and demonstrates the project: `cargo xtask help`.
 
+mod bench;
 mod build;
 mod cmd;
 mod fuzz;
@@ -52,6 +53,13 @@ enum Task {
         #[arg(long, value_name = "ROW", num_args = 0..)]
         long: Option<Vec<u8>>,
     },
+    /// Measure what the project promises in figures: `cargo xtask bench --help` tells how.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the benchmark: `--quick`, `--json FILE`, `--section NAME…`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Try ever other inputs on the packet path or the configuration, guided by what code they reach.
     Fuzz {
         /// What to try them on.
@@ -94,6 +102,10 @@ fn run(task: Task) -> Result<ExitCode> {
             let which = Which::asked(long.as_deref())?;
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
             return Ok(test::test(&build::build()?, &which));
+        }
+        Task::Bench { arguments } => {
+            setup::ensure(&[Purpose::Build, Purpose::Rig])?;
+            return bench::bench(&build::build()?, &arguments);
         }
         Task::Fuzz { target, seconds } => fuzz::fuzz(target, seconds)?,
         Task::Lint => {

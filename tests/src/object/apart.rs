@@ -15,7 +15,7 @@ use vpce_common::{
 use super::Object;
 use crate::{Rig, binary};
 
-/// Flow records that there is room for.
+/// Flow records that there is room for, where no test asks for more.
 pub const RECORDS: u32 = 1024;
 
 const ADMISSION: usize = size_of::<Admission>() / 4;
@@ -25,14 +25,22 @@ impl Object {
     /// Loads the object next to the one of a rig's agent: the rig lends its interfaces.
     #[must_use]
     pub fn apart(rig: &Rig) -> Self {
-        let maps = rig.bpf_dir().join("apart");
-        fs::create_dir(&maps).expect("a directory for pins");
+        Self::beside(rig, "apart", RECORDS)
+    }
+
+    /// The same, with so many flow records; of one rig each has another name.
+    #[must_use]
+    pub fn beside(rig: &Rig, name: &str, records: u32) -> Self {
+        let maps = rig.bpf_dir().join(name);
+        fs::create_dir_all(&maps).expect("a directory for pins");
         let mut loader = EbpfLoader::new();
         loader.default_map_pin_directory(&maps);
         for map in ["FREE", "FLOWS"] {
-            loader.map_max_entries(map, RECORDS);
+            loader.map_max_entries(map, records);
         }
-        loader.map_max_entries("BUCKETS", Index::buckets(RECORDS));
+        loader.map_max_entries("BUCKETS", Index::buckets(records));
+        // As the agent does that is not told to log.
+        loader.override_global(aya_log::LEVEL, &0u8, true);
         let mut object = loader.load_file(binary("VPCE_EBPF_OBJECT")).expect("the object");
         let program: &mut Xdp = object.program_mut("vpce").expect("the path").try_into().expect("an XDP program");
         program.load().expect("a program that the kernel takes");

@@ -64,22 +64,31 @@ unsafe impl Plain for vpce_common::layout::Flow {}
 // SAFETY: as above.
 unsafe impl Plain for vpce_common::layout::Bucket {}
 
-/// Runs an XDP program once; answers its verdict and the length of what is in `out` then.
-pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], out: &mut [u8]) -> io::Result<(u32, usize)> {
+/// What became of the last of some runs.
+pub struct Ran {
+    pub verdict: u32,
+    /// Of what is in `out` then.
+    pub length: usize,
+    /// What one run took in the mean, in nanoseconds, by the kernel's own account.
+    pub mean_ns: u32,
+}
+
+/// Runs an XDP program so many times, over one and the same buffer.
+pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], repeat: u32, out: &mut [u8]) -> io::Result<Ran> {
     let mut test = Test {
         program: descriptor(program),
         length_in: length(frame.len()),
         length_out: length(out.len()),
         data_in: frame.as_ptr().addr() as u64,
         data_out: out.as_mut_ptr().addr() as u64,
-        repeat: 1,
+        repeat,
         context_length_in: length(size_of_val(context)),
         context_in: context.as_ptr().addr() as u64,
         ..Test::default()
     };
     // SAFETY: all pointers are to memory of the lengths told, alive during the call, and `out` is ours to write.
     unsafe { bpf(TEST_RUN, &mut test) }?;
-    Ok((test.verdict, test.length_out as usize))
+    Ok(Ran { verdict: test.verdict, length: test.length_out as usize, mean_ns: test.duration })
 }
 
 /// Reads a map of at most `most` entries.

@@ -68,10 +68,10 @@ impl Bucket {
 }
 
 impl FlowKey {
-    /// As four words.
+    /// As two words, to compare.
     #[must_use]
     #[inline(always)]
-    pub const fn words(self) -> [u32; 4] {
+    pub const fn halves(self) -> [u64; 2] {
         // SAFETY: 16 bytes without padding.
         unsafe { core::mem::transmute(self) }
     }

@@ -85,7 +85,7 @@ fn forward<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transp
     let state = flow.state.load();
     let ends = flow.ends();
     let station = Station::new(packet.eth.from, Mac([0; 6]), Be32::new(0));
-    if !in_midst::<T>(state) || ends.key.words() != key.words() || !flow.knows(packet.link_number, station) {
+    if !in_midst::<T>(state) || ends.key.halves() != key.halves() || !flow.knows(packet.link_number, station) {
         return None;
     }
     let backend = plane.backend(ends.backend)?;

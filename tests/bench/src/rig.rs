@@ -1,0 +1,8 @@
+//! Packets, connections and bytes through a rig.
+
+use crate::{effort::Effort, row::Row};
+
+/// Measures the section.
+pub fn rows(_effort: Effort, _notes: &mut Vec<String>) -> Vec<Row> {
+    Vec::new()
+}
