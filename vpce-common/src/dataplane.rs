@@ -25,6 +25,12 @@ pub trait Frame<'f>: Sized {
     /// Bytes of the whole frame, Ethernet header included.
     fn length(&self) -> usize;
 
+    /// Bytes that are there to be read, of the whole frame: of one that lies in several pieces it may be
+    /// those of the first, for who would rather not ask.
+    fn at_hand(&self) -> usize {
+        self.length()
+    }
+
     /// The same frame, read from its front again, after that was moved by `head` bytes (below zero:
     /// towards new ones, whose content is anything) and the whole made `length` bytes long.
     ///

@@ -3,7 +3,7 @@
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
 //! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, MAPPINGS, ENDPOINTS,
 //! BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
-//! FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
+//! HINTS, FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
@@ -28,6 +28,10 @@ use vpce_common::{
 pub static SETTINGS: Array<Settings> = Array::pinned(1, 0);
 #[map]
 pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
+/// The links that were found last, by interface and network as far as these tell them apart: an entry of
+/// INGRESS is a copy of what its link says of itself, so that whoever guesses the link knows it.
+#[map]
+pub static HINTS: Array<Atomic32> = Array::pinned(HINTS_LENGTH, 0);
 #[map]
 pub static LINKS: Array<Link> = Array::pinned(4096, 0);
 #[map]
@@ -68,6 +72,9 @@ pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
 #[map]
 pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
 
+/// Twice as many as there are links.
+const HINTS_LENGTH: u32 = 8192;
+
 /// The dataplane in the kernel.
 pub struct Kernel;
 
@@ -84,8 +91,15 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn ingress(&self, at: &Ingress) -> Option<u32> {
+        let hint = HINTS.get(at.ifindex.wrapping_add(at.segment.id() << 5) % HINTS_LENGTH)?;
+        let number = hint.load();
+        if LINKS.get(number).is_some_and(|link| link.ifindex == at.ifindex && link.segment == at.segment) {
+            return Some(number);
+        }
         // SAFETY: copied at once; a torn u32 can't be.
-        unsafe { INGRESS.get(at) }.copied()
+        let number = unsafe { INGRESS.get(at) }.copied()?;
+        hint.store(number);
+        Some(number)
     }
     #[inline(always)]
     fn link(&self, number: u32) -> Option<&Link> {
@@ -93,7 +107,7 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn address(&self, local: &Local) -> Option<u32> {
-        // SAFETY: as in `ingress`.
+        // SAFETY: copied at once; a torn u32 can't be.
         unsafe { ADDRESSES.get(local) }.copied()
     }
     #[inline(always)]

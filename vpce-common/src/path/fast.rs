@@ -43,7 +43,7 @@ struct Way<'p> {
 #[inline(always)]
 pub fn fast<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> Option<Outcome> {
     let settings = plane.settings()?;
-    let length = frame.length();
+    let length = frame.at_hand();
     let eth = frame.take::<EthHdr>()?;
     if eth.kind != ETHERTYPE_IPV4 {
         return None;
