@@ -22,7 +22,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired,
+        Attachment, Desired, Mode,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -70,6 +70,8 @@ pub struct Gateway {
     pub(super) last: Option<Entries>,
     /// Why the program can't be attached, by interface.
     pub(super) failures: BTreeMap<String, String>,
+    /// The mode that each interface was attached by.
+    pub(super) modes: BTreeMap<String, Mode>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
     /// Interfaces without VLANs that may hide the tags of others.
@@ -111,6 +113,7 @@ impl Gateway {
             adopted,
             last: None,
             failures: BTreeMap::new(),
+            modes: BTreeMap::new(),
             missing: BTreeSet::new(),
             hiding: BTreeSet::new(),
             alarms,
