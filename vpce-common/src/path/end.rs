@@ -54,6 +54,9 @@ pub(super) enum Act {
     Pass,
     Drop,
     Leave,
+    /// Its sender gets a RST.
+    Reset,
+    /// Its sender gets an ICMP error.
     Tell,
 }
 
@@ -137,11 +140,11 @@ impl End {
         Ended::Done
     }
 
-    /// What was made of a packet that was dropped leaves, and tells its sender why.
+    /// The sender of a segment that was dropped is told so, by a RST.
     #[inline(always)]
-    pub(super) fn refuse(&self, back: Leave) {
+    pub(super) fn reset(&self, back: Leave) {
         self.leave.set(back);
-        self.act.set(Act::Leave);
+        self.act.set(Act::Reset);
     }
 
     /// The sender of a packet that was dropped is told why, by ICMP.
@@ -163,6 +166,13 @@ impl End {
     pub(super) fn frame(&self, kind: [u8; 2], head: u32) {
         self.kind.set(kind);
         self.head.set(head);
+    }
+
+    /// Whether its sender is to be told that it was dropped: by [`super::refuse`].
+    #[must_use]
+    #[inline(always)]
+    pub fn tells(&self) -> bool {
+        matches!(self.act.get(), Act::Reset | Act::Tell)
     }
 
     /// Why it was dropped.

@@ -27,6 +27,7 @@ mod transport;
 pub use self::{
     end::End,
     leave::{Outcome, leave},
+    refuse::refuse,
 };
 use self::{end::Ended, link::Arrival, packet::Part, transport::Transport};
 use crate::{
@@ -149,7 +150,7 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     frame: &F,
 ) -> Stage<Ended> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return reply::reply(plane, arrival, ip, part, &mut packet);
+        return reply::reply(plane, frame, arrival, ip, part, &mut packet);
     }
     let key = packet.key(ip, arrival.link.vpc);
     let known = plane.find(&key).filter(|slot| !dials_again(plane, &packet, *slot));
@@ -160,10 +161,10 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
         exit::hop(arrival, ip, endpoint)?;
         open::open(plane, arrival, &packet, &key, endpoint)
     };
-    let done = slot.and_then(|slot| forward::forward(plane, arrival, ip, part, &mut packet, &key, slot));
+    let done = slot.and_then(|slot| forward::forward(plane, frame, arrival, ip, part, &mut packet, &key, slot));
     if done == Err(Ended::Dropped) {
         arrival.end.was_first(packet.opens());
-        packet.refuse(arrival.end.reason(), arrival, ip, frame);
+        packet.refuse(arrival.end.reason(), arrival, ip);
     }
     done
 }
