@@ -64,8 +64,8 @@ unsafe impl Plain for vpce_common::layout::Flow {}
 // SAFETY: as above.
 unsafe impl Plain for vpce_common::layout::FlowKey {}
 
-/// Runs an XDP program once; answers its verdict and the length of what is in `out` then.
-pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], out: &mut [u8]) -> io::Result<(u32, usize)> {
+/// Runs a program once; answers its verdict and the length of what is in `out` then.
+pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32], out: &mut [u8]) -> io::Result<(u32, usize)> {
     let mut test = Test {
         program: descriptor(program),
         length_in: length(frame.len()),

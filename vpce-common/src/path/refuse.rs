@@ -37,10 +37,11 @@ pub(super) struct Tell {
 #[inline(always)]
 pub fn refuse<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) {
     let head = end.head.get();
-    let told = match end.act.get() {
-        Act::Reset => reset(frame, head),
-        _ => tell(plane, frame, end.leave.get_mut().link, head, end.tell.get_mut()),
-    };
+    // One for both: of stack there is little.
+    let told = Quote::of(frame, head).and_then(|quote| match end.act.get() {
+        Act::Reset => reset(frame, head, &quote),
+        _ => tell(plane, frame, end.leave.get_mut().link, head, end.tell.get_mut(), &quote),
+    });
     match told {
         Some(head) => {
             end.head.set(head);
@@ -76,10 +77,10 @@ impl Quote {
         Some(quote)
     }
 
-    /// Writes the words from `first` to `end`, without that.
+    /// Writes the first `words` of it.
     #[inline(always)]
-    fn write<'f, F: Frame<'f>>(&self, frame: &mut F, first: usize, end: usize) -> Option<()> {
-        for place in first..end {
+    fn write<'f, F: Frame<'f>>(&self, frame: &mut F, words: usize) -> Option<()> {
+        for place in 0..words {
             *frame.take::<[u8; 4]>()? = self.bytes.get(place)?.to_ne_bytes();
         }
         Some(())
@@ -103,35 +104,36 @@ pub(super) fn answer(reason: DropReason, arrival: &Arrival<'_>, tcp: &Tcp<'_>) {
 /// Turns a segment that begins `head` bytes into the frame, and was not changed, into the RST that answers it;
 /// answers where that begins.
 #[inline(always)]
-fn reset<'f, F: Frame<'f>>(whole: &F, head: u32) -> Option<u32> {
-    let quote = Quote::of(whole, head)?;
+fn reset<'f, F: Frame<'f>>(whole: &F, head: u32, quote: &Quote) -> Option<u32> {
     let mut frame = whole.again();
     frame.skip(head as usize);
-    let mut ip = *frame.take::<Ipv4Hdr>()?;
-    let payload = packet::ipv4(&ip, &mut frame, usize::MAX).ok()?;
+    let ip = frame.take::<Ipv4Hdr>()?;
+    let payload = packet::ipv4(ip, &mut frame, usize::MAX).ok()?;
     let Tcp { header: tcp, segment } = packet::tcp(&mut frame, payload).ok()?;
-    let (source, destination) = (tcp.dest, tcp.source);
+    let (source, destination) = (Be16::from_wire(tcp.dest), Be16::from_wire(tcp.source));
     let header = (quote.words - MORE) * 4;
 
-    turn_round(&mut ip);
+    let (mut frame, head) = whole.renew(head, header + size_of::<TcpHdr>())?;
+    frame.skip(head as usize);
+    quote.write(&mut frame, quote.words - MORE)?;
+    let tcp = frame.take::<TcpHdr>()?;
+    let mut frame = whole.again();
+    frame.skip(head as usize);
+    let ip = frame.take::<Ipv4Hdr>()?;
+    turn_round(ip);
     let old = (u16::from_ne_bytes(ip.tot_len), u16::from_ne_bytes(ip.frags));
     ip.tot_len = be(header + size_of::<TcpHdr>());
     // It is whole, where it answers a first fragment too.
     ip.frags = [ip.frags[0] & 0x40, 0];
     let delta = Delta::NONE.word(old.0, u16::from_ne_bytes(ip.tot_len)).word(old.1, u16::from_ne_bytes(ip.frags));
     ip.check = delta.apply(ip.check);
-
-    let (mut frame, head) = whole.renew(head, header + size_of::<TcpHdr>())?;
-    frame.skip(head as usize);
-    *frame.take::<Ipv4Hdr>()? = ip;
-    quote.write(&mut frame, size_of::<Ipv4Hdr>() / 4, quote.words - MORE)?;
-    *frame.take::<TcpHdr>()? = rst(&ip, source, destination, segment);
+    *tcp = rst(ip, source, destination, segment);
     Some(head)
 }
 
 /// The RST that answers a segment, in a packet with this header.
 #[inline(always)]
-fn rst(ip: &Ipv4Hdr, source: [u8; 2], destination: [u8; 2], segment: Segment) -> TcpHdr {
+fn rst(ip: &Ipv4Hdr, source: Be16, destination: Be16, segment: Segment) -> TcpHdr {
     let (number, acknowledged, flags) = if segment.flags & ACK != 0 {
         (Be32::new(segment.ack), Be32::new(0), RST)
     } else {
@@ -143,13 +145,13 @@ fn rst(ip: &Ipv4Hdr, source: [u8; 2], destination: [u8; 2], segment: Segment) ->
         .long(0, Be32::from_wire(ip.dst_addr).raw())
         .word(0, Be16::new(TCP.into()).raw())
         .word(0, Be16::new(20).raw())
-        .word(0, u16::from_ne_bytes(source))
-        .word(0, u16::from_ne_bytes(destination))
+        .word(0, source.raw())
+        .word(0, destination.raw())
         .long(0, number.raw())
         .long(0, acknowledged.raw())
         .word(0, u16::from_ne_bytes(offset_and_flags));
-    let [s0, s1] = source;
-    let [d0, d1] = destination;
+    let [s0, s1] = source.to_wire();
+    let [d0, d1] = destination.to_wire();
     let [n0, n1, n2, n3] = number.to_wire();
     let [a0, a1, a2, a3] = acknowledged.to_wire();
     let [o, f] = offset_and_flags;
@@ -182,7 +184,14 @@ pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hd
 /// Nothing where the frame has no room, or nobody may be told (RFC 1122 §3.2.2): of an ICMP message or a
 /// later fragment, who is no single host, or more often than the pace allows.
 #[inline(always)]
-fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, link: u32, head: u32, tell: &Tell) -> Option<u32> {
+fn tell<'f, D: Dataplane, F: Frame<'f>>(
+    plane: &D,
+    whole: &F,
+    link: u32,
+    head: u32,
+    tell: &Tell,
+    quote: &Quote,
+) -> Option<u32> {
     /// Bytes in front of the quoted packet.
     const NEW: usize = size_of::<Ipv4Hdr>() + size_of::<IcmpHdr>();
     let mut frame = whole.again();
@@ -196,7 +205,6 @@ fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, link: u32, head: u
     {
         return None;
     }
-    let quote = Quote::of(whole, head)?;
     let [high, low] = tell.mtu.to_be_bytes();
     let sum = u32::from(u16::from_ne_bytes([tell.kind, tell.code])) + u32::from(u16::from_ne_bytes([high, low]));
 
@@ -218,7 +226,7 @@ fn tell<'f, D: Dataplane, F: Frame<'f>>(plane: &D, whole: &F, link: u32, head: u
     ip.check = header_check(ip);
     let check = (!fold(sum + quote.sum)).to_ne_bytes();
     *frame.take::<IcmpHdr>()? = IcmpHdr { kind: tell.kind, code: tell.code, check, rest: [0, 0, high, low] };
-    quote.write(&mut frame, 0, quote.words)?;
+    quote.write(&mut frame, quote.words)?;
     Some(head)
 }
 
