@@ -16,10 +16,14 @@ pub trait Gateway {
     fn interfaces(&self) -> Interfaces;
     /// Forgets all that it has seen.
     fn renew(&mut self);
-    /// Does a step; of a frame, tells its end and what became of it.
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)>;
+    /// Does a step; of a frame, which `wanted` is the end of, tells its end and what became of it.
+    fn run(&mut self, step: &Step, wanted: Option<Verdict>) -> Option<(Verdict, Vec<u8>)>;
     /// Whether an end, as far as [`Gateway::run`] can tell it, is the model's.
     fn same(&self, end: Verdict, model: Verdict) -> bool;
+    /// What can be seen of a frame that leaves.
+    fn seen(&self, frame: Vec<u8>) -> Vec<u8> {
+        frame
+    }
     /// What it knows.
     fn state(&self) -> State;
 }
@@ -105,7 +109,11 @@ pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, Seen) {
 
 /// Does one step with both.
 pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, whole: bool) -> Result<(), String> {
-    let end = gateway.run(step);
+    let model = match step {
+        Step::Frame(ifindex, frame) => Some(counted.run(frame, *ifindex)),
+        _ => None,
+    };
+    let end = gateway.run(step, model.as_ref().map(|(wanted, _)| *wanted));
     let config = counted.model.config();
     match step {
         Step::Refuse(how) => config.refuse = Refusal::of(*how),
@@ -113,8 +121,9 @@ pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, w
         Step::Reach(backend, found) => config.backends[*backend].found = *found,
         Step::Frame(ifindex, frame) => {
             let (verdict, out) = end.expect("the end of a frame");
-            let (wanted, expected) = counted.run(frame, *ifindex);
+            let (wanted, expected) = model.expect("the model's end of it");
             let dropped = matches!(wanted, Verdict::Drop(_));
+            let expected = if wanted == Verdict::Pass { expected } else { gateway.seen(expected) };
             if !gateway.same(verdict, wanted) || !dropped && out != expected {
                 return Err(format!(
                     "by interface {ifindex}\n  {}\nbecame {verdict:?}\n  {}\nthe model says {wanted:?}\n  {}",

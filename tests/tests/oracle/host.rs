@@ -27,7 +27,7 @@ impl Gateway for Host {
         *self = Self::new();
     }
 
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
+    fn run(&mut self, step: &Step, _wanted: Option<Verdict>) -> Option<(Verdict, Vec<u8>)> {
         match step {
             Step::Refuse(how) => {
                 self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings });

@@ -6,7 +6,7 @@ use nix::net::if_::if_nametoindex;
 use vpce_common::{host::HostPlane, layout::Settings, reason::DropReason};
 use vpce_tests::{
     Rig,
-    object::{Object, Runner, action},
+    object::{Hook, Object, Runner, action},
     oracle::Verdict,
 };
 
@@ -17,6 +17,9 @@ use crate::{
 
 /// `BPF_PROG_TEST_RUN` takes no frame without an Ethernet header, nor does any interface.
 const SHORTEST: usize = 14;
+
+/// `EtherType` of a VLAN tag.
+const TAG: [u8; 2] = [0x81, 0];
 
 pub struct Kernel<'o> {
     object: &'o Object,
@@ -50,7 +53,7 @@ impl Gateway for Kernel<'_> {
     }
 
     /// Where to and why is told by the bytes and the counters.
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
+    fn run(&mut self, step: &Step, wanted: Option<Verdict>) -> Option<(Verdict, Vec<u8>)> {
         match step {
             Step::Refuse(how) => {
                 let settings = self.plane.settings.expect("settings");
@@ -71,6 +74,8 @@ impl Gateway for Kernel<'_> {
                 return Some((Verdict::Pass, frame.clone()));
             }
             Step::Frame(ifindex, frame) => {
+                // What the gateway makes itself has no sum, which the kernel takes for a wrong one.
+                self.runner.sum(matches!(wanted, Some(Verdict::Forward(_) | Verdict::Reply(_))));
                 let (end, out) = self.runner.run(frame, *ifindex);
                 let verdict = match end {
                     action::PASS => Verdict::Pass,
@@ -90,6 +95,14 @@ impl Gateway for Kernel<'_> {
             Verdict::Drop(_) => matches!(end, Verdict::Drop(_)),
             _ => matches!(end, Verdict::Answer(_)),
         }
+    }
+
+    /// At TC a tag leaves beside the frame, where `BPF_PROG_TEST_RUN` does not tell it.
+    fn seen(&self, mut frame: Vec<u8>) -> Vec<u8> {
+        if self.object.hook() == Hook::Tc && frame.get(12..14) == Some(&TAG) {
+            frame.drain(12..16);
+        }
+        frame
     }
 
     fn state(&self) -> State {
