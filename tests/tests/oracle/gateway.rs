@@ -10,14 +10,17 @@ use vpce_tests::oracle::{Key, Oracle, Phase, Refusal, Verdict};
 
 use crate::world::{self, Interfaces, Step};
 
+/// How a frame ends, and what became of it.
+pub type End = (Verdict, Vec<u8>);
+
 /// Something that does what the model says.
 pub trait Gateway {
     /// Its interfaces.
     fn interfaces(&self) -> Interfaces;
     /// Forgets all that it has seen.
     fn renew(&mut self);
-    /// Does a step; of a frame, which `wanted` is the end of, tells its end and what became of it.
-    fn run(&mut self, step: &Step, wanted: Option<Verdict>) -> Option<(Verdict, Vec<u8>)>;
+    /// Does a step; of a frame, that should end as `wanted`, tells how it did.
+    fn run(&mut self, step: &Step, wanted: Option<&End>) -> Option<End>;
     /// Whether an end, as far as [`Gateway::run`] can tell it, is the model's.
     fn same(&self, end: Verdict, model: Verdict) -> bool;
     /// What can be seen of a frame that leaves.
@@ -113,7 +116,7 @@ pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, w
         Step::Frame(ifindex, frame) => Some(counted.run(frame, *ifindex)),
         _ => None,
     };
-    let end = gateway.run(step, model.as_ref().map(|(wanted, _)| *wanted));
+    let end = gateway.run(step, model.as_ref());
     let config = counted.model.config();
     match step {
         Step::Refuse(how) => config.refuse = Refusal::of(*how),
