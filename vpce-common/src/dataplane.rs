@@ -16,8 +16,8 @@ use crate::{
 ///
 /// Each byte is handed out at most once, so several headers can be held and changed together.
 pub trait Frame<'f>: Sized {
-    /// Whether VLAN tags lie beside the frame, and not in it.
-    const TAGS_BESIDE: bool = false;
+    /// Whether the kernel keeps beside the frame what else is in it: its VLAN tag, the sum of its bytes.
+    const BESIDE: bool = false;
 
     /// The next header, or nothing where the frame ends before.
     fn take<T: Header>(&mut self) -> Option<&'f mut T>;
@@ -60,6 +60,16 @@ pub trait Frame<'f>: Sized {
     ///
     /// Else as [`Frame::reframe`].
     fn renew(&self, head: u32, count: usize) -> Option<(Self, u32)>;
+
+    /// Where the kernel keeps a sum: that of the 50 bytes that VXLAN puts behind the Ethernet header, or of more.
+    #[inline(always)]
+    fn sum(&self) -> u16 {
+        0
+    }
+
+    /// Tells the kernel how its sum changes of what is behind the Ethernet header.
+    #[inline(always)]
+    fn summed(&self, _change: Delta) {}
 
     /// Changes the checksum of a transport header by `change`, the part of it that comes from the
     /// addresses being `addresses`. All headers taken before are gone.

@@ -11,14 +11,14 @@ use aya_ebpf::{
         tcx_action_base::{TCX_DROP, TCX_NEXT},
     },
     helpers::{
-        bpf_l4_csum_replace, bpf_redirect, bpf_redirect_peer, bpf_skb_adjust_room, bpf_skb_change_tail,
-        bpf_skb_pull_data, bpf_skb_vlan_pop, bpf_skb_vlan_push,
+        bpf_csum_diff, bpf_csum_update, bpf_l4_csum_replace, bpf_redirect, bpf_redirect_peer, bpf_skb_adjust_room,
+        bpf_skb_change_tail, bpf_skb_pull_data, bpf_skb_vlan_pop, bpf_skb_vlan_push,
     },
     macros::classifier,
     programs::TcContext,
 };
 use vpce_common::{
-    checksum::Delta,
+    checksum::{Delta, fold},
     dataplane::Frame,
     path::{self, End},
     wire::{ETHERTYPE_VLAN, Header, VlanHdr},
@@ -172,7 +172,7 @@ impl TcFrame<'_> {
 }
 
 impl<'f> Frame<'f> for TcFrame<'f> {
-    const TAGS_BESIDE: bool = true;
+    const BESIDE: bool = true;
 
     #[inline(always)]
     fn take<T: Header>(&mut self) -> Option<&'f mut T> {
@@ -259,13 +259,34 @@ impl<'f> Frame<'f> for TcFrame<'f> {
     }
 
     #[inline(always)]
+    fn sum(&self) -> u16 {
+        let mut frame = self.again();
+        frame.skip(ETH as usize);
+        // The helper takes words of four bytes; whatever VXLAN wraps is longer.
+        let Some(bytes) = frame.take::<[u8; 52]>() else { return 0 };
+        // SAFETY: of these bytes it reads as many as there are.
+        fold(unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, bytes.as_mut_ptr().cast(), 52, 0) } as u32)
+    }
+
+    #[inline(always)]
+    fn summed(&self, change: Delta) {
+        // SAFETY: the context of this run.
+        let _ = unsafe { bpf_csum_update(self.skb, change.raw().into()) };
+    }
+
+    #[inline(always)]
     fn amend(&self, check: &mut [u8; 2], change: Delta, addresses: Delta, optional: bool) {
+        let own = change.without(addresses);
+        if optional && *check == [0, 0] {
+            self.summed(own);
+            return;
+        }
         // SAFETY: the context of this run.
         let offset = check.as_ptr() as usize - unsafe { (*self.skb).data as usize };
         let flags = if optional { BPF_F_MARK_MANGLED_0 } else { 0 };
         if addresses != Delta::NONE {
             self.replace(offset, addresses, flags | BPF_F_PSEUDO_HDR);
         }
-        self.replace(offset, change.without(addresses), flags);
+        self.replace(offset, own, flags);
     }
 }

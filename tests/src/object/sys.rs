@@ -11,6 +11,9 @@ use nix::{errno::Errno, libc};
 const TEST_RUN: libc::c_long = 10;
 const LOOKUP_BATCH: libc::c_long = 24;
 
+/// `BPF_F_TEST_SKB_CHECKSUM_COMPLETE`.
+pub const SUMMED: u32 = 4;
+
 /// The `test` part of `union bpf_attr`.
 #[repr(C)]
 #[derive(Default)]
@@ -65,7 +68,13 @@ unsafe impl Plain for vpce_common::layout::Flow {}
 unsafe impl Plain for vpce_common::layout::FlowKey {}
 
 /// Runs a program once; answers its verdict and the length of what is in `out` then.
-pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32], out: &mut [u8]) -> io::Result<(u32, usize)> {
+pub fn run(
+    program: BorrowedFd<'_>,
+    frame: &[u8],
+    context: &[u32],
+    flags: u32,
+    out: &mut [u8],
+) -> io::Result<(u32, usize)> {
     let mut test = Test {
         program: descriptor(program),
         length_in: length(frame.len()),
@@ -75,6 +84,7 @@ pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32], out: &mut [u8
         repeat: 1,
         context_length_in: length(size_of_val(context)),
         context_in: context.as_ptr().addr() as u64,
+        flags,
         ..Test::default()
     };
     // SAFETY: all pointers are to memory of the lengths told, alive during the call, and `out` is ours to write.

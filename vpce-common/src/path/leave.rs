@@ -6,7 +6,7 @@ use super::{
     mss,
 };
 use crate::{
-    checksum::fold,
+    checksum::{Delta, fold},
     dataplane::{Dataplane, Frame},
     layout::{Link, Stats, Totals},
     reason::DropReason,
@@ -161,8 +161,9 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leav
     } else {
         whole.length().checked_sub(head as usize)?
     };
-    let front = link.head(F::TAGS_BESIDE);
+    let front = link.head(F::BESIDE);
     let mut frame = whole.reframe(head, front, rest)?;
+    let before = if link.segment.is_vxlan() { whole.sum() } else { 0 };
     if link.segment.is_vxlan() {
         let wrapped = front as usize + rest - size_of::<EthHdr>();
         *frame.take::<EthHdr>()? = EthHdr { to: leave.to.hop, from: link.mac, kind: ETHERTYPE_IPV4 };
@@ -178,9 +179,12 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leav
     }
     let eth = frame.take::<EthHdr>()?;
     *eth = EthHdr { to: leave.to.mac, from: link.mac, kind };
+    if link.segment.is_vxlan() {
+        whole.summed(Delta::NONE.word(before, whole.sum()));
+    }
     match link.vlan() {
         0 => Some(()),
-        vlan if F::TAGS_BESIDE => frame.set_tag(vlan),
+        vlan if F::BESIDE => frame.set_tag(vlan),
         vlan => {
             eth.kind = ETHERTYPE_VLAN;
             *frame.take::<VlanHdr>()? = VlanHdr { tci: vlan.to_be_bytes(), kind };
