@@ -32,28 +32,29 @@ impl Mode {
     /// The hooks to try on an interface, the better first.
     #[must_use]
     pub const fn hooks(self, site: Site) -> &'static [Hook] {
-        match (self, site.kind) {
-            (Self::Xdp, _) => &[Hook::Native],
-            (Self::Generic, _) => &[Hook::Generic],
-            (Self::Auto, _) if !site.has_tcx => &[Hook::Native, Hook::Generic],
-            (Self::Auto, Kind::Card | Kind::Bond) if !site.bridged => &[Hook::Native, Hook::Tc],
-            // Packets of virtual interfaces come whole from another kernel or namespace, until XDP is there.
-            (Self::Auto | Self::Tc, _) => &[Hook::Tc],
+        match self {
+            Self::Xdp => &[Hook::Native],
+            Self::Generic => &[Hook::Generic],
+            Self::Auto if !site.has_tcx => &[Hook::Native, Hook::Generic],
+            // Where one of them then refuses it, it is none of cards only.
+            Self::Auto if site.cards_only => &[Hook::Native, Hook::Tc],
+            Self::Auto | Self::Tc => &[Hook::Tc],
         }
     }
 
     /// Why a hook was chosen, for operators.
     #[must_use]
     pub fn why(self, site: Site, hook: Hook) -> String {
-        match (self, hook) {
-            (Self::Auto, _) if !site.has_tcx => "auto: this kernel has no TCX, which Linux 6.6 brought".to_owned(),
-            (Self::Auto, Hook::Native) => format!("auto: the driver of this {} has native XDP", site.kind.name()),
-            (Self::Auto, _) if site.bridged => "auto: large packets stay whole on this port of a bridge".to_owned(),
-            (Self::Auto, _) if matches!(site.kind, Kind::Card | Kind::Bond) => {
-                format!("auto: the driver of this {} takes no native XDP", site.kind.name())
+        if self != Self::Auto {
+            return format!("mode = \"{}\"", self.name());
+        }
+        match hook {
+            _ if !site.has_tcx => "auto: this kernel has no TCX, which Linux 6.6 brought".to_owned(),
+            Hook::Native | Hook::Generic => {
+                "auto: every attachment is on a network card that has native XDP".to_owned()
             }
-            (Self::Auto, _) => format!("auto: large packets stay whole on this {}", site.kind.name()),
-            (mode, _) => format!("mode = \"{}\"", mode.name()),
+            Hook::Tc if site.kind.is_card() => "auto: XDP can't send by every interface of this gateway".to_owned(),
+            Hook::Tc => format!("auto: large packets stay whole on this {}", site.kind.name()),
         }
     }
 }
@@ -117,6 +118,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether packets come there from a wire, one by one, and its driver may have native XDP.
+    #[must_use]
+    pub const fn is_card(self) -> bool {
+        matches!(self, Self::Card | Self::Bond)
+    }
+
     /// The name that operators see.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -136,8 +143,10 @@ impl Kind {
 pub struct Site {
     /// What the interface is.
     pub kind: Kind,
-    /// Whether a bridge has it.
-    pub bridged: bool,
+    /// Whether all attachments of the gateway are on cards that a bridge does not have, and that take native
+    /// XDP as far as is known. Elsewhere it can't be relied on that XDP may send: a veth drops what comes
+    /// from XDP unless its other end polls, a bridge drops it always.
+    pub cards_only: bool,
     /// Whether the kernel has TCX.
     pub has_tcx: bool,
 }
@@ -147,18 +156,18 @@ mod tests {
     use super::*;
 
     const fn on(kind: Kind) -> Site {
-        Site { kind, bridged: false, has_tcx: true }
+        Site { kind, cards_only: kind.is_card(), has_tcx: true }
     }
 
     #[test]
-    fn auto_takes_native_xdp_where_a_driver_may_have_it_and_tc_elsewhere() {
+    fn auto_takes_native_xdp_where_all_are_cards_and_tc_elsewhere() {
         for kind in [Kind::Card, Kind::Bond] {
             assert_eq!(Mode::Auto.hooks(on(kind)), [Hook::Native, Hook::Tc]);
+            assert_eq!(Mode::Auto.hooks(Site { cards_only: false, ..on(kind) }), [Hook::Tc]);
         }
         for kind in [Kind::Veth, Kind::Tap, Kind::Bridge, Kind::Virtual] {
             assert_eq!(Mode::Auto.hooks(on(kind)), [Hook::Tc]);
         }
-        assert_eq!(Mode::Auto.hooks(Site { bridged: true, ..on(Kind::Card) }), [Hook::Tc]);
         let old = Site { has_tcx: false, ..on(Kind::Veth) };
         assert_eq!(Mode::Auto.hooks(old), [Hook::Native, Hook::Generic]);
     }
@@ -176,9 +185,8 @@ mod tests {
     #[test]
     fn each_choice_says_why_and_what_costs_something_what() {
         assert!(Mode::Auto.why(on(Kind::Veth), Hook::Tc).contains("veth"));
-        assert!(Mode::Auto.why(Site { bridged: true, ..on(Kind::Card) }, Hook::Tc).contains("bridge"));
         assert!(Mode::Auto.why(on(Kind::Card), Hook::Native).contains("has native XDP"));
-        assert!(Mode::Auto.why(on(Kind::Card), Hook::Tc).contains("takes no native XDP"));
+        assert!(Mode::Auto.why(on(Kind::Card), Hook::Tc).contains("can't send"));
         assert!(Mode::Auto.why(Site { has_tcx: false, ..on(Kind::Veth) }, Hook::Native).contains("6.6"));
         assert!(Hook::Native.cost(Kind::Veth).is_some_and(|cost| cost.contains("TSO")));
         assert_eq!([Hook::Native.cost(Kind::Card), Hook::Tc.cost(Kind::Veth)], [None; 2]);

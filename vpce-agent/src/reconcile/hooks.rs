@@ -43,12 +43,23 @@ impl Gateway {
             carriers.insert(interface, (is, wanted));
         }
         self.dataplane.detach_all_but(&carriers.values().map(|(is, _)| is.index).collect())?;
-        for (interface, (is, wanted)) in carriers {
-            match self.sit(&interface, is, wanted) {
-                Ok(()) => drop(self.failures.remove(&interface)),
+        let refused = self.without_native.len();
+        self.sit_on_all(&carriers)?;
+        if self.without_native.len() > refused {
+            // No more of cards only: those that took native XDP before this one refused it follow it.
+            self.sit_on_all(&carriers)?;
+        }
+        Ok(())
+    }
+
+    fn sit_on_all(&mut self, carriers: &BTreeMap<String, (Interface, Wanted)>) -> Result<(), ReconcileError> {
+        self.cards_only = carriers.iter().all(|(interface, (is, wanted))| self.is_for_xdp(interface, is, wanted.mode));
+        for (interface, &(is, wanted)) in carriers {
+            match self.sit(interface, is, wanted) {
+                Ok(()) => drop(self.failures.remove(interface)),
                 // Of no interface: the kernel does not take the program.
                 Err(error @ DataplaneError::Program { .. }) => return Err(error.into()),
-                Err(error) => self.fail(interface, &error),
+                Err(error) => self.fail(interface.clone(), &error),
             }
         }
         Ok(())
@@ -57,9 +68,8 @@ impl Gateway {
     /// Sits on an interface, by the first hook that it takes. One that works stays while the mode does.
     fn sit(&mut self, interface: &str, is: Interface, wanted: Wanted) -> Result<(), DataplaneError> {
         let (ifindex, held) = (is.index, self.dataplane.held(is.index, is.xdp));
-        let hooks = wanted.mode.hooks(site(&is));
-        let same = self.modes.get(interface).is_none_or(|mode| *mode == wanted.mode);
-        let kept = held.filter(|held| same && hooks.contains(held));
+        let hooks = wanted.mode.hooks(self.site(&is));
+        let kept = held.filter(|held| self.is_of(interface, wanted.mode) && hooks.contains(held));
         let mut failed = Ok(());
         let mut hidden = false;
         for hook in kept.into_iter().chain(hooks.iter().copied()) {
@@ -81,7 +91,12 @@ impl Gateway {
                     return Ok(());
                 }
                 Err(error @ DataplaneError::Program { .. }) => return Err(error),
-                Err(error) => failed = Err(error),
+                Err(error) => {
+                    if hook == Hook::Native && wanted.mode == Mode::Auto {
+                        self.without_native.insert(ifindex);
+                    }
+                    failed = Err(error);
+                }
             }
         }
         // A hook of another mode goes on until one of this mode is there, unless it mixes tenants up.
@@ -91,12 +106,29 @@ impl Gateway {
         failed
     }
 
+    /// Whether an interface may be on native XDP, as far as is known: by its kind, and by what was tried.
+    fn is_for_xdp(&self, interface: &str, is: &Interface, mode: Mode) -> bool {
+        let kept = self.is_of(interface, mode) && self.dataplane.held(is.index, is.xdp) == Some(Hook::Tc);
+        let asked = matches!(mode, Mode::Auto | Mode::Xdp);
+        asked && is.kind.is_card() && !is.bridged && !kept && !self.without_native.contains(&is.index)
+    }
+
+    /// Whether what holds an interface was chosen by this mode; of an earlier agent nobody knows better.
+    fn is_of(&self, interface: &str, mode: Mode) -> bool {
+        self.modes.get(interface).is_none_or(|by| *by == mode)
+    }
+
+    /// What a choice of a hook depends on.
+    pub(super) fn site(&self, is: &Interface) -> Site {
+        Site { kind: is.kind, cards_only: self.cards_only, has_tcx: has_tcx() }
+    }
+
     /// Notes and tells what was attached.
     fn note(&mut self, interface: &str, is: Interface, mode: Mode, hook: Hook) {
         if let Some(fact) = self.facts.interfaces.get_mut(interface) {
             fact.xdp = hook.is_xdp().then_some(hook);
         }
-        let (name, why) = (hook.name(), mode.why(site(&is), hook));
+        let (name, why) = (hook.name(), mode.why(self.site(&is), hook));
         tracing::info!(interface, ifindex = is.index, hook = name, why, "attached");
         if let Some(cost) = hook.cost(is.kind) {
             tracing::warn!(interface, hook = name, "{cost}");
@@ -127,9 +159,4 @@ impl Gateway {
         }
         self.failures.insert(interface, error);
     }
-}
-
-/// What a choice of a hook depends on.
-pub(super) fn site(is: &Interface) -> Site {
-    Site { kind: is.kind, bridged: is.bridged, has_tcx: has_tcx() }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use ipnet::Ipv4Net;
 use vpce_common::reason::DropReason;
 
-use super::{Gateway, hooks::site};
+use super::Gateway;
 use crate::{
     maps::MapError,
     model::{
@@ -39,7 +39,7 @@ impl Gateway {
         let attachment = |attachment: &Attachment| {
             let is = self.facts.interfaces.get(&attachment.interface);
             let held = is.and_then(|is| Some((is, self.dataplane.held(is.index, is.xdp)?)));
-            let chosen = held.filter(|(is, hook)| attachment.mode.hooks(site(is)).contains(hook));
+            let chosen = held.filter(|(is, hook)| attachment.mode.hooks(self.site(is)).contains(hook));
             let failure = self.failures.get(&attachment.interface);
             AttachmentStatus {
                 interface: attachment.to_string(),
@@ -49,7 +49,7 @@ impl Gateway {
                     None => "missing".to_owned(),
                 },
                 hook: held.map(|(_, hook)| hook.name().to_owned()),
-                why: chosen.map(|(is, hook)| attachment.mode.why(site(is), hook)),
+                why: chosen.map(|(is, hook)| attachment.mode.why(self.site(is), hook)),
                 cost: held.and_then(|(is, hook)| hook.cost(is.kind)).map(str::to_owned),
             }
         };
