@@ -3,16 +3,18 @@
 //! A rig that is taken down holds the program to that by two equations:
 //!
 //! - what came in is all that became of it, both counted by the program;
-//! - what came in is what the interfaces' driver received. With a program on it, veth counts each
-//!   packet that it polls (`rx_queue_N_xdp_packets`), before the program sees it; without one it
-//!   does not poll, and counts none. So the figure needs no beginning in time, and it is exact.
+//! - what came in is what the interfaces received. With an XDP program on it, veth counts each packet
+//!   that it polls (`rx_queue_N_xdp_packets`), before the program sees it; without one it does not poll,
+//!   and counts none. So that figure needs no beginning in time, and it is exact. A program at TC sees
+//!   each packet that the interface received at all, whole, where nothing polls it: that figure begins
+//!   with the agent's start, before which machines say nothing.
 
 use std::{path::Path, time::Duration};
 
 use aya::maps::{Map, MapData, PerCpuArray};
 use vpce_common::layout::Totals;
 
-use crate::{Namespace, process::output, wait::wait_for};
+use crate::{Namespace, link::programs_at_tc, process::output, wait::wait_for};
 
 /// How long the last packets may take.
 const QUIET: Duration = Duration::from_secs(5);
@@ -20,28 +22,48 @@ const COUNTERS: usize = size_of::<Totals>() / 8;
 
 /// What the gateway's interfaces had received when its program began to count.
 #[derive(Debug, Default)]
-pub struct Outside {
-    /// Index of each interface, as a new one of the same name counts from nothing.
-    interfaces: Vec<(u64, String)>,
+pub struct Outside(Vec<Interface>);
+
+#[derive(Debug)]
+struct Interface {
+    /// A new one of the same name counts from nothing.
+    index: u64,
+    name: String,
+    /// Packets that the driver polled.
+    polled: u64,
+    /// All packets.
     received: u64,
 }
 
 impl Outside {
-    /// The figure of now.
+    /// The figures of now.
     pub fn of(gateway: &Namespace) -> Self {
-        let told = gateway.ip("-json link show type veth");
+        let told = gateway.ip("-statistics -json link show type veth");
         let links: Vec<serde_json::Value> = serde_json::from_str(&told).expect("what ip told");
-        let links =
-            links.iter().filter_map(|link| Some((link["ifindex"].as_u64()?, link["ifname"].as_str()?.to_owned())));
-        let interfaces: Vec<_> = links.collect();
-        let received = interfaces.iter().map(|(_, name)| polled(gateway, name)).sum();
-        Self { interfaces, received }
+        let interface = |link: &serde_json::Value| {
+            let name = link["ifname"].as_str()?.to_owned();
+            let received = link["stats64"]["rx"]["packets"].as_u64()?;
+            Some(Interface { index: link["ifindex"].as_u64()?, polled: polled(gateway, &name), received, name })
+        };
+        Self(links.iter().filter_map(interface).collect())
     }
 
-    /// What was received since; `None` where interfaces came or went, and took their figures along.
+    /// What the program should have seen since; `None` where interfaces came or went, and took their
+    /// figures along.
     fn since(&self, gateway: &Namespace) -> Option<u64> {
-        let now = Self::of(gateway);
-        (now.interfaces == self.interfaces).then(|| now.received - self.received)
+        let now = Self::of(gateway).0;
+        let same = |(now, before): (&Interface, &Interface)| (now.index, &now.name) == (before.index, &before.name);
+        if now.len() != self.0.len() || !now.iter().zip(&self.0).all(same) {
+            return None;
+        }
+        let seen = |(now, before): (&Interface, &Interface)| {
+            if programs_at_tc(gateway, &now.name).is_empty() {
+                now.polled - before.polled
+            } else {
+                now.received - before.received
+            }
+        };
+        Some(now.iter().zip(&self.0).map(seen).sum())
     }
 }
 

@@ -10,11 +10,10 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    Link, Namespace, Place,
+    Hook, Link, Namespace, Place,
     address::{GATEWAY, HYPERVISOR, ROUTER, TRANSIT, UNDERLAY},
-    link::INSIDE,
+    link::{INSIDE, set_offloads},
     place::{Attach, MTU},
-    process::output,
     vlan::Tags,
 };
 
@@ -40,15 +39,17 @@ pub struct Machine {
 pub struct Fabric {
     /// Names of namespaces begin so.
     prefix: String,
+    /// The hook of attachments that have none of their own, and whether there are such.
+    hooks: (Hook, bool),
     pub gateway: Namespace,
     pub switch: Option<Namespace>,
     pub hypervisor: Option<Namespace>,
 }
 
 impl Fabric {
-    pub fn new(prefix: String) -> Self {
+    pub fn new(prefix: String, hooks: (Hook, bool)) -> Self {
         let gateway = Namespace::make(format!("{prefix}-gw"));
-        Self { prefix, gateway, switch: None, hypervisor: None }
+        Self { prefix, hooks, gateway, switch: None, hypervisor: None }
     }
 
     /// Makes a machine in its place. `answers`: it is a backend, which reaches the transit range.
@@ -62,7 +63,8 @@ impl Fabric {
         };
         let outer = routers.first().unwrap_or(&namespace).clone();
         let address = if place.is_routed() { ROUTER } else { place.own() };
-        let link = Link { interface, near, machine: outer, address, mtu: place.mtu, answers };
+        let offloads = place.hook.unwrap_or(self.hooks.0).offloads(self.hooks.1);
+        let link = Link { interface, near, machine: outer, address, mtu: place.mtu, answers, offloads };
         link.plug();
         match place.attach {
             Attach::Interface => {}
@@ -79,7 +81,13 @@ impl Fabric {
             }
         }
         let tags = match place.attach {
-            Attach::Vlan(id) => Some(Tags::put(&link.machine, INSIDE, id)),
+            Attach::Vlan(id) => {
+                if self.hooks.0 == Hook::Xdp {
+                    // The tag shall be in the frame: beside it, nothing that looks at bytes would see it.
+                    set_offloads(&link.machine, INSIDE, &["txvlan", "off"]);
+                }
+                Some(Tags::put(&link.machine, INSIDE, id))
+            }
             _ => None,
         };
         route(&routers, &namespace, place);
@@ -96,8 +104,12 @@ impl Fabric {
             let switch = self.make("switch");
             let far = switch.name();
             self.gateway.ip(&format!("link add {TRUNK} type veth peer trunk netns {far}"));
-            // The bridge takes each tag beside its frame; the gateway shall find it inside.
-            output(switch.command("ethtool").args(["-K", "trunk", "tx", "off", "gro", "on", "txvlan", "off"]));
+            let (hook, mixed) = self.hooks;
+            set_offloads(&switch, "trunk", hook.offloads(mixed));
+            if hook == Hook::Xdp {
+                // The bridge takes each tag beside its frame; the gateway shall find it inside.
+                set_offloads(&switch, "trunk", &["txvlan", "off"]);
+            }
             self.gateway.ip(&format!("link set {TRUNK} up"));
             bridge_in(&switch, "br0");
             switch.ip("link set trunk up");
@@ -113,7 +125,8 @@ impl Fabric {
             let hypervisor = self.make("hyper");
             let far = hypervisor.name();
             self.gateway.ip(&format!("link add {UNDER} type veth peer {INSIDE} netns {far}"));
-            output(hypervisor.command("ethtool").args(["-K", INSIDE, "tx", "off", "gro", "on"]));
+            let (hook, mixed) = self.hooks;
+            set_offloads(&hypervisor, INSIDE, hook.offloads(mixed));
             for (end, interface, address) in [(&self.gateway, UNDER, UNDERLAY), (&hypervisor, INSIDE, HYPERVISOR)] {
                 end.ip(&format!("link set {interface} mtu {MTU} up"));
                 end.ip(&format!("address add {address}/24 dev {interface}"));

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use aya::programs::{SchedClassifier, TcAttachType};
+
 use crate::{
     Namespace,
     address::{GATEWAY, TRANSIT},
@@ -22,6 +24,8 @@ pub struct Link {
     pub(crate) mtu: u16,
     /// The machine reaches the transit range through the gateway's own address.
     pub(crate) answers: bool,
+    /// Settings of the machine's interface.
+    pub(crate) offloads: &'static [&'static str],
 }
 
 impl Link {
@@ -33,12 +37,10 @@ impl Link {
 
     /// Makes the pair, or makes it again after [`Link::unplug`].
     pub fn plug(&self) {
-        let Self { interface, near, machine, address, mtu, answers } = self;
+        let Self { interface, near, machine, address, mtu, answers, offloads } = self;
         let peer = machine.name();
         near.ip(&format!("link add {interface} type veth peer {INSIDE} netns {peer}"));
-        // A redirected frame loses the note that its checksum is still to be made, and a
-        // redirect's target needs a peer that polls: GRO makes it so.
-        output(machine.command("ethtool").args(["-K", INSIDE, "tx", "off", "gro", "on"]));
+        set_offloads(machine, INSIDE, offloads);
         near.ip(&format!("link set {interface} mtu {mtu} up"));
         machine.ip(&format!("link set {INSIDE} mtu {mtu} up"));
         machine.ip(&format!("address add {address}/24 dev {INSIDE}"));
@@ -60,8 +62,29 @@ impl Link {
     /// Whether an XDP or TC program sits on the near end.
     #[must_use]
     pub fn has_program(&self) -> bool {
-        let mut bpftool = self.near.command("bpftool");
-        let shown = output(bpftool.args(["net", "show", "dev", &self.interface]));
-        shown.contains(&format!("{}(", self.interface))
+        !self.programs().is_empty()
+    }
+
+    /// The kernel's numbers of the programs on the near end, where frames come in: XDP, then TC.
+    #[must_use]
+    pub fn programs(&self) -> Vec<u64> {
+        let shown = self.near.ip(&format!("-json link show dev {}", self.interface));
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("what ip told");
+        let xdp = shown[0]["xdp"]["prog"]["id"].as_u64();
+        xdp.into_iter().chain(programs_at_tc(&self.near, &self.interface)).collect()
+    }
+}
+
+/// The kernel's numbers of the programs at TC where an interface's frames come in.
+pub fn programs_at_tc(namespace: &Namespace, interface: &str) -> Vec<u64> {
+    let asked = namespace.run(|| SchedClassifier::query_tcx(interface, TcAttachType::Ingress));
+    let (_, programs) = asked.unwrap_or_else(|error| panic!("programs at TC on {interface}: {error}"));
+    programs.iter().map(|program| program.id().into()).collect()
+}
+
+/// Switches offloads of an interface, where there are any to switch.
+pub fn set_offloads(namespace: &Namespace, interface: &str, offloads: &[&str]) {
+    if !offloads.is_empty() {
+        output(namespace.command("ethtool").args(["-K", interface]).args(offloads));
     }
 }

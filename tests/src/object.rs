@@ -17,9 +17,8 @@ use std::{
 use aya::{
     Pod,
     maps::{Array, HashMap, Map, MapData, MapInfo},
-    programs::{ProgramFd, Xdp, loaded_programs},
+    programs::{ProgramFd, loaded_programs},
 };
-use aya_obj::programs::XdpAttachType;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
@@ -45,7 +44,17 @@ use crate::{
     frames::{Envelope, Mac},
 };
 
-/// `XDP_DROP`, `XDP_PASS` and `XDP_REDIRECT` of `linux/bpf.h`.
+/// Where in the kernel a program sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// In the driver.
+    Xdp,
+    /// Behind it: TC.
+    Tc,
+}
+
+/// How a program ends: at the XDP hook `XDP_DROP`, `XDP_PASS` and `XDP_REDIRECT` of `linux/bpf.h`, at the
+/// other one `TCX_DROP`, `TCX_NEXT` and `TCX_REDIRECT`, told by these too.
 pub mod action {
     /// Ended here.
     pub const DROP: u32 = 1;
@@ -62,13 +71,16 @@ const FEW: u32 = 128;
 
 /// The loaded program.
 pub struct Object {
-    program: Xdp,
+    program: ProgramFd,
+    hook: Hook,
     maps: PathBuf,
 }
 
 /// One that runs the program on frame after frame, with no buffer made for each.
 pub struct Runner<'o> {
     program: &'o ProgramFd,
+    hook: Hook,
+    sum: bool,
     out: [u8; ROOM],
 }
 
@@ -162,12 +174,57 @@ impl Sides {
     }
 }
 
+impl Hook {
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Xdp => "vpce",
+            Self::Tc => "vpce_tc",
+        }
+    }
+
+    /// What a program is told of a frame beside its bytes.
+    fn context(self, frame: &[u8], ifindex: u32) -> Vec<u32> {
+        match self {
+            // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+            Self::Xdp => vec![0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0],
+            // The first fields of `struct __sk_buff`, of which the last one is ifindex.
+            Self::Tc => [vec![0; 10], vec![ifindex]].concat(),
+        }
+    }
+
+    /// A tag that lies in the frame, where none does but in a test, the kernel does not count right.
+    fn flags(self, frame: &[u8]) -> u32 {
+        match self {
+            Self::Tc if frame.get(12..14) == Some(&[8, 0]) => sys::SUMMED,
+            _ => 0,
+        }
+    }
+
+    fn action(self, verdict: u32) -> u32 {
+        match (self, verdict.cast_signed()) {
+            (Self::Xdp, _) => verdict,
+            (Self::Tc, -1) => action::PASS,
+            (Self::Tc, 2) => action::DROP,
+            (Self::Tc, 7) => action::REDIRECT,
+            (Self::Tc, other) => panic!("TC verdict {other}"),
+        }
+    }
+}
+
 impl Runner<'_> {
+    /// Whether the kernel has a sum of the packets' bytes, and holds the program to keep it right; at the TC
+    /// hook, where cards tell it.
+    pub fn sum(&mut self, sum: bool) {
+        self.sum = sum;
+    }
+
     /// Runs the program on a frame that came in by an interface of this thread's namespace; answers
     /// its verdict and what became of the frame.
     pub fn run(&mut self, frame: &[u8], ifindex: u32) -> (u32, &[u8]) {
-        let Repeated { verdict, frame, .. } = repeat(self.program, frame, ifindex, 1, &mut self.out);
-        (verdict, frame)
+        let (context, flags) = (self.hook.context(frame, ifindex), if self.sum { self.hook.flags(frame) } else { 0 });
+        let ran = sys::run(self.program.as_fd(), frame, &context, flags, 1, &mut self.out);
+        let Ran { verdict, length, .. } = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        (self.hook.action(verdict), &self.out[..length])
     }
 }
 
@@ -187,7 +244,7 @@ pub struct Repeated<'f> {
 pub fn repeat<'f>(program: &ProgramFd, frame: &[u8], ifindex: u32, times: u32, out: &'f mut [u8]) -> Repeated<'f> {
     // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
     let context = [0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0];
-    let ran = sys::run(program.as_fd(), frame, &context, times, out);
+    let ran = sys::run(program.as_fd(), frame, &context, 0, times, out);
     let Ran { verdict, length, mean_ns } = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
     Repeated { verdict, frame: &out[..length], mean_ns }
 }
@@ -196,34 +253,36 @@ impl Object {
     /// The program of a rig's agent.
     #[must_use]
     pub fn of(rig: &Rig) -> Self {
-        Self::on(rig.bpf_dir().join("maps"))
+        Self::on(rig.bpf_dir().join("maps"), Hook::Xdp)
     }
 
-    /// The program that uses the maps pinned here.
-    fn on(maps: PathBuf) -> Self {
+    /// The program for a hook that uses the maps pinned here.
+    fn on(maps: PathBuf, hook: Hook) -> Self {
         let settings = MapInfo::from_pin(maps.join("SETTINGS")).expect("the pinned SETTINGS").id();
         let ours = |info: &aya::programs::ProgramInfo| {
             let maps = info.map_ids().ok().flatten().unwrap_or_default();
-            info.name_as_str() == Some("vpce") && maps.contains(&settings)
+            info.name_as_str() == Some(hook.program()) && maps.contains(&settings)
         };
         let info = loaded_programs().filter_map(Result::ok).find(ours).expect("the program in the kernel");
-        let program = Xdp::from_program_info(info, "vpce".into(), XdpAttachType::Interface);
-        Self { program: program.expect("a descriptor of the program"), maps }
+        Self { program: info.fd().expect("a descriptor of the program"), hook, maps }
+    }
+
+    /// Where the program sits.
+    #[must_use]
+    pub fn hook(&self) -> Hook {
+        self.hook
     }
 
     /// The loaded program.
-    ///
-    /// # Panics
-    /// Never: it was found in the kernel.
     #[must_use]
     pub fn program(&self) -> &ProgramFd {
-        self.program.fd().expect("a loaded program")
+        &self.program
     }
 
     /// One that runs the program on many frames.
     #[must_use]
     pub fn runner(&self) -> Runner<'_> {
-        Runner { program: self.program(), out: [0; ROOM] }
+        Runner { program: self.program(), hook: self.hook, sum: false, out: [0; ROOM] }
     }
 
     /// Runs the program on one frame; as [`Runner::run`].

@@ -2,7 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use crate::address::{BACKEND, BEHIND};
+use crate::{
+    Hook,
+    address::{BACKEND, BEHIND},
+};
 
 /// Ethernet as it usually is.
 pub(crate) const MTU: u16 = 1500;
@@ -19,6 +22,8 @@ pub struct Place {
     /// The MTU of each link behind the router; none: the machine is in the VPC's own network.
     pub(crate) hops: Vec<u16>,
     address: Option<Ipv4Addr>,
+    /// That of the plan, where it is none of its own.
+    pub(crate) hook: Option<Hook>,
 }
 
 /// How a network meets the gateway.
@@ -36,7 +41,7 @@ impl Place {
     /// Behind an interface of its own: where a plan puts every machine that it is told nothing of.
     #[must_use]
     pub fn interface() -> Self {
-        Self { attach: Attach::Interface, mtu: MTU, hops: Vec::new(), address: None }
+        Self { attach: Attach::Interface, mtu: MTU, hops: Vec::new(), address: None, hook: None }
     }
 
     /// In a VLAN of the trunk.
@@ -73,6 +78,12 @@ impl Place {
     #[must_use]
     pub fn address(self, address: [u8; 4]) -> Self {
         Self { address: Some(address.into()), ..self }
+    }
+
+    /// By this hook of the gateway, whatever the plan's is.
+    #[must_use]
+    pub fn hook(self, hook: Hook) -> Self {
+        Self { hook: Some(hook), ..self }
     }
 
     /// The machine's own address.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use crate::{
-    Place, Rig,
+    Hook, Place, Rig,
     address::{ENDPOINT, GATEWAY, HYPERVISOR, ROUTER, TRANSIT, UNDERLAY},
     fabric::{TRUNK, UNDER},
     place::Attach,
@@ -25,6 +25,8 @@ pub struct Plan {
     pub(crate) backends: Vec<Place>,
     /// The client and the service of each.
     endpoints: Vec<(usize, usize)>,
+    hook: Hook,
+    mode: Option<&'static str>,
     gateway: String,
     service: String,
     prefixes: BTreeMap<usize, String>,
@@ -53,6 +55,8 @@ impl Plan {
             clients: vec![Place::interface(); clients],
             backends: vec![Place::interface(); backends],
             endpoints,
+            hook: Hook::of_tests(),
+            mode: None,
             gateway: String::new(),
             service: String::new(),
             prefixes: BTreeMap::new(),
@@ -105,6 +109,18 @@ impl Plan {
     #[must_use]
     pub fn max_connections(self, limit: u32) -> Self {
         Self { max_connections: Some(limit), ..self }
+    }
+
+    /// Takes packets by this hook, whatever tests are run with.
+    #[must_use]
+    pub fn hook(self, hook: Hook) -> Self {
+        Self { hook, ..self }
+    }
+
+    /// Asks for this mode in place of that of the hook, for which machines and links are made.
+    #[must_use]
+    pub fn mode(self, mode: &'static str) -> Self {
+        Self { mode: Some(mode), ..self }
     }
 
     /// Adds a line to the `[gateway]` section.
@@ -167,7 +183,9 @@ impl Plan {
 region = "region-1"
 transit = "{TRANSIT}"
 max_flows = {MAX_FLOWS}
+mode = "{}"
 {}"#,
+            self.mode.unwrap_or(self.hook.mode()),
             self.gateway
         );
         for (n, place) in (1..).zip(&self.clients) {
@@ -183,6 +201,12 @@ max_flows = {MAX_FLOWS}
             }
         }
         text
+    }
+
+    /// The hook of most attachments, and whether others are on another one.
+    pub(crate) fn hooks(&self) -> (Hook, bool) {
+        let mut places = self.clients.iter().chain(&self.backends);
+        (self.hook, places.any(|place| place.hook.is_some_and(|hook| hook != self.hook)))
     }
 
     fn service_of(&self, n: usize, place: &Place) -> String {
@@ -248,19 +272,20 @@ fn provider(n: usize) -> String {
 
 fn vpc(name: &str, interface: &str, domain: &str, place: &Place) -> String {
     let attach = match place.attach {
-        Attach::Interface => format!(r#"{{ interface = "{interface}" }}"#),
-        Attach::Vlan(id) => format!(r#"{{ interface = "{TRUNK}", vlan = {id} }}"#),
+        Attach::Interface => format!(r#"interface = "{interface}""#),
+        Attach::Vlan(id) => format!(r#"interface = "{TRUNK}", vlan = {id}"#),
         Attach::Vxlan(vni) => format!(
-            r#"{{ vxlan = {{ vni = {vni}, local = "{UNDERLAY}", interface = "{UNDER}", remotes = ["{HYPERVISOR}"] }} }}"#
+            r#"vxlan = {{ vni = {vni}, local = "{UNDERLAY}", interface = "{UNDER}", remotes = ["{HYPERVISOR}"] }}"#
         ),
     };
+    let mode = place.hook.map(|hook| format!(r#", mode = "{}""#, hook.mode())).unwrap_or_default();
     let next_hop = if place.is_routed() { format!("next_hop = \"{ROUTER}\"\n") } else { String::new() };
     format!(
         r#"
 [[vpc]]
 name = "{name}"
 domain = "{domain}"
-attach = {attach}
+attach = {{ {attach}{mode} }}
 address = "{GATEWAY}/24"
 subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]
 {next_hop}"#

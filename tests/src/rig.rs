@@ -81,7 +81,7 @@ impl Rig {
         fs::set_permissions(home.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
         fs::create_dir(home.path().join("state")).expect("the agent's state directory");
 
-        let mut fabric = Fabric::new(format!("vpce-{mark}"));
+        let mut fabric = Fabric::new(format!("vpce-{mark}"), plan.hooks());
         let mut machines = |places: &[_], name: &str, interface: &str, answers| -> Vec<Machine> {
             let numbered = (1..).zip(places);
             numbered

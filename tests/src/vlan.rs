@@ -7,7 +7,7 @@ use aya::{
     programs::{SchedClassifier, TcAttachType},
 };
 
-use crate::{Namespace, agent::binary, process::output};
+use crate::{Namespace, agent::binary};
 
 /// An interface that is in a VLAN and does not know it, for as long as this lives.
 #[derive(Debug)]
@@ -19,8 +19,6 @@ impl Tags {
     /// Puts an interface of a machine into a VLAN.
     #[must_use]
     pub fn put(machine: &Namespace, interface: &str, vlan: u16) -> Self {
-        // The tag shall be in the frame: beside it, nothing that looks at bytes would see it.
-        output(machine.command("ethtool").args(["-K", interface, "txvlan", "off"]));
         // Built beside the product's.
         let object = PathBuf::from(binary("VPCE_EBPF_OBJECT")).with_file_name("vlan");
         let mut programs = EbpfLoader::new()

@@ -173,31 +173,6 @@ fn an_endpoint_taken_out_of_the_file_stops_at_once() {
 }
 
 #[test]
-fn another_mode_is_taken_by_a_reload_and_traffic_goes_on() {
-    let mut rig = Rig::pair().gateway("mode = \"generic\"").start();
-    // The driver does not count what the generic hook takes.
-    rig.without_outside_view();
-    let _web = rig.web(1);
-    for mode in ["xdp", "generic", "xdp"] {
-        rig.write_config(&rig.plan().gateway(&format!("mode = \"{mode}\"")).toml().replacen(
-            "mode = \"generic\"\n",
-            "",
-            1,
-        ));
-        rig.agent().reload();
-        let told = rig.vpcectl("get vpcs").expect("the VPCs");
-        assert_eq!(
-            (told.text("vpcs.0.attachments.0.state"), rig.client(1).get(PAGE).status),
-            ("attached", 200),
-            "{mode}: {told}"
-        );
-        wait_until(&format!("hook {mode}"), PATIENCE, || {
-            rig.vpcectl("get vpcs").expect("the VPCs").text("vpcs.0.attachments.0.hook") == mode
-        });
-    }
-}
-
-#[test]
 fn an_interface_that_vanishes_and_comes_back_is_attached_again() {
     let rig = Rig::pair().start();
     let _web = rig.web(1);

@@ -8,7 +8,7 @@ use std::{
 use vpce_tests::{
     Crowd, Rig, View,
     address::endpoint,
-    output, port,
+    port,
     scorecard::{figure, report},
 };
 
@@ -108,9 +108,9 @@ fn goes_on(before: &View, now: &View, counters: &[&str]) {
 }
 
 /// The number that the kernel gave to the program on the client's attachment.
-fn program(rig: &Rig) -> String {
-    let mut bpftool = rig.gateway().command("bpftool");
-    let shown = output(bpftool.args(["net", "show", "dev", rig.client_link(1).interface()]));
-    let id = shown.split_whitespace().skip_while(|word| *word != "id").nth(1);
-    id.unwrap_or_else(|| panic!("no program in: {shown}")).to_owned()
+fn program(rig: &Rig) -> u64 {
+    match rig.client_link(1).programs()[..] {
+        [program] => program,
+        ref programs => panic!("programs on one attachment: {programs:?}"),
+    }
 }

@@ -50,6 +50,20 @@ impl Delta {
         Self(fold(self.0 as u32 + other.0 as u32))
     }
 
+    /// This without a part of it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn without(self, part: Self) -> Self {
+        Self(fold(self.0 as u32 + !part.0 as u32))
+    }
+
+    /// The sum as it lies in memory.
+    #[must_use]
+    #[inline(always)]
+    pub const fn raw(self) -> u16 {
+        self.0
+    }
+
     /// A header's checksum after the rewrite: HC' = ~(~HC + Σ(~m) + Σ(m')) (RFC 1624 §3).
     #[must_use]
     #[inline(always)]

@@ -4,18 +4,22 @@
 
 use crate::{
     atomic::Atomic32,
+    checksum::Delta,
     index,
     layout::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
         Link, Local, Mapping, Pace, Settings, Stats, Transit,
     },
-    wire::Header,
+    wire::{Header, VlanHdr},
 };
 
 /// One frame, read from front to back.
 ///
 /// Each byte is handed out at most once, so several headers can be held and changed together.
 pub trait Frame<'f>: Sized {
+    /// Whether the kernel keeps beside the frame what else is in it: its VLAN tag, the sum of its bytes.
+    const BESIDE: bool = false;
+
     /// The next header, or nothing where the frame ends before.
     fn take<T: Header>(&mut self) -> Option<&'f mut T>;
 
@@ -27,15 +31,68 @@ pub trait Frame<'f>: Sized {
 
     /// Bytes that are there to be read, of the whole frame: of one that lies in several pieces it may be
     /// those of the first, for who would rather not ask.
+    #[inline(always)]
     fn at_hand(&self) -> usize {
         self.length()
     }
 
-    /// The same frame, read from its front again, after that was moved by `head` bytes (below zero:
-    /// towards new ones, whose content is anything) and the whole made `length` bytes long.
+    /// Bytes of payload in each packet that the kernel will cut this one into; 0: it is one packet.
+    #[inline(always)]
+    fn cut_into(&self) -> u32 {
+        0
+    }
+
+    /// The tag beside the frame: what kind of tag it is, where the frame's own says what it carries.
+    #[inline(always)]
+    fn tag(&self) -> Option<VlanHdr> {
+        None
+    }
+
+    /// Puts a tag beside the frame. All headers taken before are gone.
+    #[inline(always)]
+    fn set_tag(&self, _tci: u16) -> Option<()> {
+        None
+    }
+
+    /// The same frame, read from its front again.
+    fn again(&self) -> Self;
+
+    /// The same frame with `new` bytes in place of the `old` ones in front of its packet, their content
+    /// anything, and `rest` bytes behind them.
     ///
     /// All headers taken before are gone, also where it answers nothing: then there was no room.
-    fn reframe(&self, head: i32, length: usize) -> Option<Self>;
+    fn reframe(&self, old: u32, new: u32, rest: usize) -> Option<Self>;
+
+    /// A frame to be written anew in place of this one, with `count` bytes of packet; answers how many
+    /// bytes are in front of that now, where there were `head`.
+    ///
+    /// Else as [`Frame::reframe`].
+    fn renew(&self, head: u32, count: usize) -> Option<(Self, u32)>;
+
+    /// Where the kernel keeps a sum: that of the 50 bytes that VXLAN puts behind the Ethernet header, or of more.
+    #[inline(always)]
+    fn sum(&self) -> u16 {
+        0
+    }
+
+    /// Tells the kernel how its sum changes of what is behind the Ethernet header.
+    #[inline(always)]
+    fn summed(&self, _change: Delta) {}
+
+    /// Changes the checksum of a transport header by `change`, the part of it that comes from the
+    /// addresses being `addresses`. All headers taken before are gone.
+    ///
+    /// `optional`: a checksum of zero says that there is none, and stays (RFC 768).
+    #[inline(always)]
+    fn amend(&self, check: &mut [u8; 2], change: Delta, _addresses: Delta, optional: bool) {
+        if optional && *check == [0, 0] {
+            return;
+        }
+        *check = match change.apply(*check) {
+            [0, 0] if optional => [0xff, 0xff],
+            new => new,
+        };
+    }
 }
 
 /// Clock and maps. An absent entry is `None`; arrays answer every number below their size.

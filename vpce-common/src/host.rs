@@ -15,7 +15,7 @@ use crate::{
         ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey,
         Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
-    path::{End, Verdict, fast, leave, path},
+    path::{End, Verdict, fast, leave, path, refuse},
     reap,
     wire::{Be32, Header},
 };
@@ -97,6 +97,9 @@ impl HostPlane {
         let outcome = fast(self, whole.clone(), ifindex, |outcome| outcome).unwrap_or_else(|| {
             let mut end = End::default();
             path(self, whole.clone(), ifindex, &end);
+            if end.tells() {
+                refuse(self, &whole, &mut end);
+            }
             leave(self, &whole, &mut end)
         });
         self.totals.record(outcome);
@@ -145,7 +148,7 @@ impl<'f> Frame<'f> for HostFrame<'f> {
         }
         self.at += size_of::<T>();
         // SAFETY: in bounds, of alignment 1, any bytes are a `T`, and `at` moved on: what is read
-        // again from the front is so only after `reframe`, whose callers use no older header.
+        // again from the front is so only after `reframe`, whose callers use no older header, or after `again`, whose callers hold none.
         Some(unsafe { &mut *UnsafeCell::raw_get(self.buffer.bytes.as_ptr().add(at)).cast::<T>() })
     }
 
@@ -157,15 +160,26 @@ impl<'f> Frame<'f> for HostFrame<'f> {
         self.buffer.end.get() - self.buffer.start.get()
     }
 
-    fn reframe(&self, head: i32, length: usize) -> Option<Self> {
-        let start = self.buffer.start.get().checked_add_signed(head as isize)?;
-        let end = start + length;
+    fn again(&self) -> Self {
+        Self { buffer: self.buffer, at: self.buffer.start.get() }
+    }
+
+    fn reframe(&self, old: u32, new: u32, rest: usize) -> Option<Self> {
+        let start = (self.buffer.start.get() + old as usize).checked_sub(new as usize)?;
+        let end = start + new as usize + rest;
         if end > self.buffer.bytes.len() {
             return None;
         }
         self.buffer.start.set(start);
         self.buffer.end.set(end);
-        Some(Self { buffer: self.buffer, at: start })
+        Some(self.again())
+    }
+
+    fn renew(&self, head: u32, count: usize) -> Option<(Self, u32)> {
+        // At its front there is more room than at its end.
+        let length = head as usize + count;
+        let more = length.saturating_sub(self.length());
+        Some((self.reframe(0, more as u32, length - more)?, head))
     }
 }
 

@@ -230,6 +230,8 @@ unsafe impl Header for [u8; 1] {}
 unsafe impl Header for [u8; 2] {}
 // SAFETY: bytes.
 unsafe impl Header for [u8; 4] {}
+// SAFETY: bytes.
+unsafe impl Header for [u8; 52] {}
 
 const _: () = {
     assert!(size_of::<EthHdr>() == 14 && align_of::<EthHdr>() == 1);

@@ -1,35 +1,27 @@
-//! A frame in the driver's buffer.
+//! Reads and changes a frame where it lies.
 
 use core::marker::PhantomData;
 
-use aya_ebpf::{
-    EbpfContext as _,
-    bindings::xdp_md,
-    helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len},
-    programs::XdpContext,
-};
-use vpce_common::{dataplane::Frame, wire::Header};
+use vpce_common::wire::Header;
 
-/// Reads a frame from front to back; every step is checked against its end, as the verifier asks.
+/// A place in the bytes of a frame; every step is checked against their end, as the verifier asks.
 #[derive(Clone)]
-pub struct XdpFrame<'f> {
+pub struct Bytes<'f> {
     at: usize,
     end: usize,
-    context: *mut xdp_md,
     frame: PhantomData<&'f mut [u8]>,
 }
 
-impl<'f> XdpFrame<'f> {
-    /// The frame of this run of the program.
+impl<'f> Bytes<'f> {
+    /// The bytes that a context says are there.
     #[inline(always)]
-    pub fn new(ctx: &'f XdpContext) -> Self {
-        Self { at: ctx.data(), end: ctx.data_end(), context: ctx.as_ptr().cast(), frame: PhantomData }
+    pub fn new(at: u32, end: u32) -> Self {
+        Self { at: at as usize, end: end as usize, frame: PhantomData }
     }
-}
 
-impl<'f> Frame<'f> for XdpFrame<'f> {
+    /// The next header.
     #[inline(always)]
-    fn take<T: Header>(&mut self) -> Option<&'f mut T> {
+    pub fn take<T: Header>(&mut self) -> Option<&'f mut T> {
         let at = self.at;
         if at + size_of::<T>() > self.end {
             return None;
@@ -40,39 +32,17 @@ impl<'f> Frame<'f> for XdpFrame<'f> {
         Some(unsafe { &mut *(at as *mut T) })
     }
 
+    /// Leaves out the next `count` bytes, at most 127.
     #[inline(always)]
-    fn skip(&mut self, count: usize) {
+    pub fn skip(&mut self, count: usize) {
         // The mask tells the verifier the bound.
         self.at = opaque(self.at + (count & 127));
     }
 
+    /// Bytes from here to their end.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a frame is far below 4 GiB")]
-    fn length(&self) -> usize {
-        // SAFETY: the context of this run. Not `end - at`: a jumbo frame lies in several pieces.
-        unsafe { bpf_xdp_get_buff_len(self.context) as usize }
-    }
-
-    #[inline(always)]
-    fn at_hand(&self) -> usize {
+    pub fn left(&self) -> usize {
         self.end - self.at
-    }
-
-    #[inline(always)]
-    fn reframe(&self, head: i32, length: usize) -> Option<Self> {
-        // SAFETY: the context of this run; no header taken before is used after it.
-        if head != 0 && unsafe { bpf_xdp_adjust_head(self.context, head) } != 0 {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a frame is far below 2 GiB")]
-        let tail = length as i32 - self.length() as i32;
-        // SAFETY: as above.
-        if tail != 0 && unsafe { bpf_xdp_adjust_tail(self.context, tail) } != 0 {
-            return None;
-        }
-        // SAFETY: the context of this run.
-        let (at, end) = unsafe { ((*self.context).data as usize, (*self.context).data_end as usize) };
-        Some(Self { at, end, context: self.context, frame: PhantomData })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The packet path as an XDP program, and the reaper's walk beside it.
+//! The packet path as an XDP program and as a TC classifier, and the reaper's walk beside them.
 //!
 //! What happens to a packet stands in `vpce_common::path`; here is only how it leaves.
 
@@ -10,6 +10,10 @@ mod frame;
 mod maps;
 #[cfg(target_arch = "bpf")]
 mod programs;
+#[cfg(target_arch = "bpf")]
+mod tc;
+#[cfg(target_arch = "bpf")]
+mod xdp;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {

@@ -64,6 +64,10 @@ pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
         // BTF, which the kernel and the agent read, is made from the debug information.
         "-Cdebuginfo=2".into(),
         "-Clink-arg=--btf".into(),
+        // Headers lie anywhere in a frame, and are read by words all the same, as the kernel's CPUs can.
+        "-Clink-arg=--cpu-features=+allows-misaligned-mem-access".into(),
+        // Of the stack alone the kernel wants words where they belong: none may be made of two smaller ones.
+        "-Clink-arg=--llvm-args=-combiner-store-merging=false".into(),
         format!("-Clinker={}", linker.display()),
     ];
     let mut cargo = Compiler::pick()?.command("cargo");

@@ -25,6 +25,26 @@ const ROWS: [(u8, &str); 15] = [
     (15, "store"),
 ];
 
+/// The end-to-end tests that run on each hook: real traffic on rigs.
+const ON_EACH_HOOK: [&str; 16] = [
+    "agent",
+    "attachments",
+    "errors",
+    "flaps",
+    "fragments",
+    "isolation",
+    "limit",
+    "mtu",
+    "pins",
+    "prefixes",
+    "repoint",
+    "restarts",
+    "routed",
+    "tools",
+    "traffic",
+    "udp",
+];
+
 /// What of the tests shall run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Which {
@@ -82,7 +102,19 @@ pub fn test(built: &Built, which: &Which) -> ExitCode {
         end_to_end.args(["--", "--nocapture"]);
     }
     report.run("end-to-end tests", &mut end_to_end);
+    if !matches!(which, Which::Rows(_)) {
+        report.run("end-to-end tests on TC", &mut on_tc(built));
+    }
     report.finish()
+}
+
+/// Those whose rigs take the hook that they are told; those that choose their own, or run the object
+/// by itself, have run.
+fn on_tc(built: &Built) -> Command {
+    let mut cargo = end_to_end(built);
+    cargo.env("VPCE_TEST_HOOK", "tc").args(ON_EACH_HOOK.map(|target| format!("--test={target}")));
+    cargo.args(["--", "--nocapture"]);
+    cargo
 }
 
 /// Optimised, since they also measure; and with the object of this build, or they refuse to run.
@@ -109,6 +141,34 @@ mod tests {
         assert_eq!(Which::asked(Some(&[])).expect("no rows"), Which::Long);
         let rows = Which::asked(Some(&[5, 12])).expect("rows that are there");
         assert_eq!(rows, Which::Rows(vec!["row_05_".to_owned(), "row_12_".to_owned()]));
+    }
+
+    #[test]
+    fn each_target_of_the_end_to_end_tests_runs_on_each_hook_or_is_known_to_need_one_run() {
+        // Without traffic on a rig, without the object's hook, or on hooks of their own choice.
+        let once = [
+            "alarms",
+            "build_and_load",
+            "cli",
+            "deploy",
+            "hooks",
+            "idle",
+            "object",
+            "oracle",
+            "rig",
+            "scorecard",
+            "store",
+        ];
+        let targets = std::fs::read_dir(cmd::workspace().join("tests/tests")).expect("the targets");
+        let mut found: Vec<String> = targets
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|is| is == "rs") || path.join("main.rs").exists())
+            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .collect();
+        found.sort();
+        let mut known: Vec<&str> = ON_EACH_HOOK.into_iter().chain(once).collect();
+        known.sort_unstable();
+        assert_eq!(found, known);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use vpce_agent::{
     config::{self, ConfigErrors},
     model::{
-        Desired, MAX_MAPPINGS, MAX_PREFIXES,
+        Desired, Kind, MAX_MAPPINGS, MAX_PREFIXES,
         leases::{Capacity, Leases},
         transit_addresses,
     },
@@ -54,7 +54,15 @@ fn serve(desired: &Desired) {
 fn facts(desired: &Desired) -> Facts {
     let attachments = desired.vpcs.values().flat_map(|vpc| &vpc.attach);
     let interfaces = (1..).zip(attachments).map(|(index, attachment)| {
-        let is = Interface { index, mac: Mac([2, 0, 0, 0, 0, 1]), mtu: 1500, xdp: None };
+        let is = Interface {
+            index,
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            mtu: 1500,
+            kind: Kind::Card,
+            bridged: false,
+            apart: false,
+            xdp: None,
+        };
         (attachment.interface.clone(), is)
     });
     Facts { hertz: 250, seed: [1; 5], interfaces: interfaces.collect(), neighbours: BTreeMap::new() }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use vpce_tests::{
-    Namespace, Rig,
+    Hook, Namespace, Rig,
     address::{CLIENT, ENDPOINT, TRANSIT, endpoint, is_transit},
     port,
     tcp::{self, Knock},
@@ -28,7 +28,7 @@ fn main() {
     }
     println!("\nThe gateway between them runs vpce-agent with examples/demo.toml.\n");
 
-    let rig = Rig::same_cidr().config(CONFIG).start();
+    let rig = Rig::same_cidr().hook(Hook::Xdp).config(CONFIG).start();
     let footprint = rig.footprint();
     let servers = [rig.web(1), rig.web(2)];
     same_addresses(&rig);

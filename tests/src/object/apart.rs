@@ -1,18 +1,18 @@
 //! The object loaded by a test itself, on maps that the test fills: no agent, nothing attached.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use aya::{
     EbpfLoader, Pod,
     maps::{HashMap, Map, PerCpuArray, lpm_trie, lpm_trie::LpmTrie},
-    programs::Xdp,
+    programs::Program,
 };
 use vpce_common::{
     host::HostPlane,
     layout::{Admission, Datagram, Flow, Index, Prefix, Totals, WAYS},
 };
 
-use super::Object;
+use super::{Hook, Object};
 use crate::{Rig, binary};
 
 /// Flow records that there is room for, where no test asks for more.
@@ -24,15 +24,26 @@ const FLOW: usize = size_of::<Flow>() / 4;
 impl Object {
     /// Loads the object next to the one of a rig's agent: the rig lends its interfaces.
     #[must_use]
-    pub fn apart(rig: &Rig) -> Self {
-        Self::beside(rig, "apart", RECORDS)
+    pub fn apart(rig: &Rig, hook: Hook) -> Self {
+        Self::beside(rig, hook, "apart", RECORDS)
     }
 
     /// The same, with so many flow records; of one rig each has another name.
     #[must_use]
-    pub fn beside(rig: &Rig, name: &str, records: u32) -> Self {
+    pub fn beside(rig: &Rig, hook: Hook, name: &str, records: u32) -> Self {
         let maps = rig.bpf_dir().join(name);
         fs::create_dir_all(&maps).expect("a directory for pins");
+        Self::load(maps, hook, records)
+    }
+
+    /// A program of the object on the maps of a rig's agent.
+    #[must_use]
+    pub fn at(rig: &Rig, hook: Hook) -> Self {
+        Self::load(rig.bpf_dir().join("maps"), hook, RECORDS)
+    }
+
+    /// Loads a program on the maps that are pinned here, or will be with so many flow records.
+    fn load(maps: PathBuf, hook: Hook, records: u32) -> Self {
         let mut loader = EbpfLoader::new();
         loader.default_map_pin_directory(&maps);
         for map in ["FREE", "FLOWS"] {
@@ -42,9 +53,13 @@ impl Object {
         // As the agent does that is not told to log.
         loader.override_global(aya_log::LEVEL, &0u8, true);
         let mut object = loader.load_file(binary("VPCE_EBPF_OBJECT")).expect("the object");
-        let program: &mut Xdp = object.program_mut("vpce").expect("the path").try_into().expect("an XDP program");
-        program.load().expect("a program that the kernel takes");
-        Self::on(maps)
+        let taken = match object.program_mut(hook.program()).expect("the path") {
+            Program::Xdp(program) => program.load(),
+            Program::SchedClassifier(program) => program.load(),
+            other => panic!("{other:?}"),
+        };
+        taken.expect("a program that the kernel takes");
+        Self::on(maps, hook)
     }
 
     /// Writes what the agent would, and forgets all else.

@@ -11,6 +11,9 @@ use nix::{errno::Errno, libc};
 const TEST_RUN: libc::c_long = 10;
 const LOOKUP_BATCH: libc::c_long = 24;
 
+/// `BPF_F_TEST_SKB_CHECKSUM_COMPLETE`.
+pub const SUMMED: u32 = 4;
+
 /// The `test` part of `union bpf_attr`.
 #[repr(C)]
 #[derive(Default)]
@@ -73,8 +76,15 @@ pub struct Ran {
     pub mean_ns: u32,
 }
 
-/// Runs an XDP program so many times, over one and the same buffer.
-pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], repeat: u32, out: &mut [u8]) -> io::Result<Ran> {
+/// Runs a program so many times, over one and the same buffer.
+pub fn run(
+    program: BorrowedFd<'_>,
+    frame: &[u8],
+    context: &[u32],
+    flags: u32,
+    repeat: u32,
+    out: &mut [u8],
+) -> io::Result<Ran> {
     let mut test = Test {
         program: descriptor(program),
         length_in: length(frame.len()),
@@ -84,6 +94,7 @@ pub fn run(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], repeat: u3
         repeat,
         context_length_in: length(size_of_val(context)),
         context_in: context.as_ptr().addr() as u64,
+        flags,
         ..Test::default()
     };
     // SAFETY: all pointers are to memory of the lengths told, alive during the call, and `out` is ours to write.

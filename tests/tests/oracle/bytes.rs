@@ -11,7 +11,7 @@ use vpce_tests::oracle::Verdict;
 
 use crate::{
     corpus,
-    gateway::{Counted, Gateway, State, compare},
+    gateway::{Counted, End, Gateway, State, compare},
     host::Host,
     world::{self, Interfaces, Step},
 };
@@ -57,8 +57,8 @@ impl Gateway for Watched {
         self.0.renew();
     }
 
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
-        let end = self.0.run(step);
+    fn run(&mut self, step: &Step, wanted: Option<&End>) -> Option<End> {
+        let end = self.0.run(step, wanted);
         if let (Step::Frame(ifindex, frame), Some((verdict, out))) = (step, &end) {
             assert_sound(*verdict, *ifindex, frame, out);
         }

@@ -10,16 +10,23 @@ use vpce_tests::oracle::{Key, Oracle, Phase, Refusal, Verdict};
 
 use crate::world::{self, Interfaces, Step};
 
+/// How a frame ends, and what became of it.
+pub type End = (Verdict, Vec<u8>);
+
 /// Something that does what the model says.
 pub trait Gateway {
     /// Its interfaces.
     fn interfaces(&self) -> Interfaces;
     /// Forgets all that it has seen.
     fn renew(&mut self);
-    /// Does a step; of a frame, tells its end and what became of it.
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)>;
+    /// Does a step; of a frame, that should end as `wanted`, tells how it did.
+    fn run(&mut self, step: &Step, wanted: Option<&End>) -> Option<End>;
     /// Whether an end, as far as [`Gateway::run`] can tell it, is the model's.
     fn same(&self, end: Verdict, model: Verdict) -> bool;
+    /// What can be seen of a frame that leaves.
+    fn seen(&self, frame: Vec<u8>) -> Vec<u8> {
+        frame
+    }
     /// What it knows.
     fn state(&self) -> State;
 }
@@ -105,7 +112,11 @@ pub fn flow_state(key: &FlowKey, bits: u32, ends: &Ends) -> (Key, Seen) {
 
 /// Does one step with both.
 pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, whole: bool) -> Result<(), String> {
-    let end = gateway.run(step);
+    let model = match step {
+        Step::Frame(ifindex, frame) => Some(counted.run(frame, *ifindex)),
+        _ => None,
+    };
+    let end = gateway.run(step, model.as_ref());
     let config = counted.model.config();
     match step {
         Step::Refuse(how) => config.refuse = Refusal::of(*how),
@@ -113,8 +124,9 @@ pub fn compare(gateway: &mut impl Gateway, counted: &mut Counted, step: &Step, w
         Step::Reach(backend, found) => config.backends[*backend].found = *found,
         Step::Frame(ifindex, frame) => {
             let (verdict, out) = end.expect("the end of a frame");
-            let (wanted, expected) = counted.run(frame, *ifindex);
+            let (wanted, expected) = model.expect("the model's end of it");
             let dropped = matches!(wanted, Verdict::Drop(_));
+            let expected = if wanted == Verdict::Pass { expected } else { gateway.seen(expected) };
             if !gateway.same(verdict, wanted) || !dropped && out != expected {
                 return Err(format!(
                     "by interface {ifindex}\n  {}\nbecame {verdict:?}\n  {}\nthe model says {wanted:?}\n  {}",

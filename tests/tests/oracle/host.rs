@@ -4,7 +4,7 @@ use vpce_common::{atomic::Counter, host::HostPlane, layout::Settings, path::Verd
 use vpce_tests::oracle::Verdict;
 
 use crate::{
-    gateway::{Gateway, State, flow_state},
+    gateway::{End, Gateway, State, flow_state},
     world::{self, Interfaces, Step},
 };
 
@@ -27,7 +27,7 @@ impl Gateway for Host {
         *self = Self::new();
     }
 
-    fn run(&mut self, step: &Step) -> Option<(Verdict, Vec<u8>)> {
+    fn run(&mut self, step: &Step, _wanted: Option<&End>) -> Option<End> {
         match step {
             Step::Refuse(how) => {
                 self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings });

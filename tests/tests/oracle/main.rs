@@ -21,7 +21,10 @@ use grammar::Grammar;
 use host::Host;
 use kernel::Kernel;
 use vpce_common::reason::{DropReason, REASONS};
-use vpce_tests::{Rig, object::Object};
+use vpce_tests::{
+    Rig,
+    object::{Hook, Object},
+};
 use world::Step;
 
 /// Steps after which all is made anew.
@@ -78,11 +81,20 @@ fn the_path_on_the_host_does_what_the_rules_say() {
     differ(&mut Host::new(), 150_000);
 }
 
+fn loaded_program_differs(hook: Hook) {
+    let rig = Rig::same_cidr().start();
+    let object = Object::apart(&rig, hook);
+    rig.gateway().run(|| differ(&mut Kernel::new(&object, &rig), 1_000_000));
+}
+
 #[test]
 fn the_loaded_program_does_what_the_rules_say() {
-    let rig = Rig::same_cidr().start();
-    let object = Object::apart(&rig);
-    rig.gateway().run(|| differ(&mut Kernel::new(&object, &rig), 1_000_000));
+    loaded_program_differs(Hook::Xdp);
+}
+
+#[test]
+fn the_loaded_program_for_tc_does_what_the_rules_say() {
+    loaded_program_differs(Hook::Tc);
 }
 
 #[test]
@@ -92,9 +104,11 @@ fn differences_found_before_stay_away_on_the_host() {
 
 #[test]
 fn differences_found_before_stay_away_in_the_kernel() {
-    let rig = Rig::same_cidr().start();
-    let object = Object::apart(&rig);
-    rig.gateway().run(|| corpus::replay(&mut Kernel::new(&object, &rig)));
+    for hook in [Hook::Xdp, Hook::Tc] {
+        let rig = Rig::same_cidr().start();
+        let object = Object::apart(&rig, hook);
+        rig.gateway().run(|| corpus::replay(&mut Kernel::new(&object, &rig)));
+    }
 }
 
 #[test]

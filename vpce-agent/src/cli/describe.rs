@@ -1,9 +1,24 @@
 //! `vpcectl describe`.
 
-use std::fmt::Write as _;
-
 use super::list::{mac, networks, ports};
-use crate::model::status::EndpointStatus;
+use crate::model::status::{EndpointStatus, VpcStatus};
+
+pub(super) fn vpc(vpc: &VpcStatus) -> String {
+    let subnets: Vec<String> = vpc.subnets.iter().map(|(name, cidr)| format!("{name} {cidr}")).collect();
+    let mut rows = vec![
+        ("Name", vpc.name.clone()),
+        ("Domain", vpc.domain.clone().unwrap_or_else(|| "-".to_owned())),
+        ("Address", vpc.address.to_string()),
+        ("Subnets", subnets.join(", ")),
+    ];
+    for attachment in &vpc.attachments {
+        rows.push(("Attachment", format!("{}: {}", attachment.interface, attachment.state)));
+        let why = attachment.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        rows.extend(attachment.hook.as_ref().map(|hook| ("  Hook", format!("{hook}{why}"))));
+        rows.extend(attachment.cost.clone().map(|cost| ("  Cost", cost)));
+    }
+    lines(&rows)
+}
 
 pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
     let address = |address: Option<std::net::Ipv4Addr>| address.map_or_else(|| "-".to_owned(), |is| is.to_string());
@@ -14,6 +29,7 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
         Some(subnet) => format!("{} ({} / {subnet})", address(endpoint.address), endpoint.vpc),
         None => format!("{} ({})", networks(&endpoint.prefixes), endpoint.vpc),
     };
+    let drops = endpoint.drops.iter().map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>();
     let rows = [
         ("Name", endpoint.name.clone()),
         ("State", endpoint.state.clone()),
@@ -34,13 +50,11 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
         ("Alarm", endpoint.alarm.clone().unwrap_or_else(|| "none".to_owned())),
         ("Forward", format!("{} packets, {} bytes", endpoint.forward.packets, endpoint.forward.bytes)),
         ("Reply", format!("{} packets, {} bytes", endpoint.reply.packets, endpoint.reply.bytes)),
+        ("Drops", if drops.is_empty() { "none".to_owned() } else { drops.join(", ") }),
     ];
-    let mut text = String::new();
-    for (name, value) in rows {
-        // A `String` takes everything.
-        let _ = writeln!(text, "{name:<16} {value}");
-    }
-    let drops = endpoint.drops.iter().map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>();
-    let _ = write!(text, "{:<16} {}", "Drops", if drops.is_empty() { "none".to_owned() } else { drops.join(", ") });
-    text
+    lines(&rows)
+}
+
+fn lines(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<16} {value}")).collect::<Vec<_>>().join("\n")
 }

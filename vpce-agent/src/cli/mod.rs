@@ -56,6 +56,11 @@ enum Described {
         /// Its name.
         name: String,
     },
+    /// One tenant network, and how each of its attachments is attached.
+    Vpc {
+        /// Its name.
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,9 +86,11 @@ pub enum CliError {
     /// The agent is of another version.
     #[error("the agent's answer is not understood: {0}; are vpcectl and vpce-agent of one version?")]
     Answer(#[from] serde_json::Error),
-    /// No such endpoint.
-    #[error("there is no endpoint {name:?}; {known}")]
-    NoEndpoint {
+    /// No such endpoint or VPC.
+    #[error("there is no {kind} {name:?}; {known}")]
+    Unknown {
+        /// What it would be.
+        kind: &'static str,
         /// What was asked for.
         name: String,
         /// What there is.
@@ -103,17 +110,20 @@ pub async fn run(arguments: &Arguments) -> Result<String, CliError> {
         Command::Get { kind } => Ok(list::table(*kind, &status)),
         Command::Describe { what: Described::Endpoint { name } } => {
             let endpoint = status.endpoints.iter().find(|endpoint| endpoint.name == *name);
-            let endpoint =
-                endpoint.ok_or_else(|| CliError::NoEndpoint { name: name.clone(), known: known(&status) })?;
+            let endpoint = endpoint
+                .ok_or_else(|| unknown("endpoint", name, status.endpoints.iter().map(|endpoint| &*endpoint.name)))?;
             if json { Ok(serde_json::to_string_pretty(endpoint)?) } else { Ok(describe::endpoint(endpoint)) }
+        }
+        Command::Describe { what: Described::Vpc { name } } => {
+            let vpc = status.vpcs.iter().find(|vpc| vpc.name == *name);
+            let vpc = vpc.ok_or_else(|| unknown("vpc", name, status.vpcs.iter().map(|vpc| &*vpc.name)))?;
+            if json { Ok(serde_json::to_string_pretty(vpc)?) } else { Ok(describe::vpc(vpc)) }
         }
     }
 }
 
-fn known(status: &Status) -> String {
-    if status.endpoints.is_empty() {
-        return "there are none".to_owned();
-    }
-    let names: Vec<&str> = status.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
-    format!("there are {}", names.join(", "))
+fn unknown<'n>(kind: &'static str, name: &str, all: impl Iterator<Item = &'n str>) -> CliError {
+    let all: Vec<&str> = all.collect();
+    let known = if all.is_empty() { "there are none".to_owned() } else { format!("there are {}", all.join(", ")) };
+    CliError::Unknown { kind, name: name.to_owned(), known }
 }

@@ -11,15 +11,16 @@ use super::{
     Cause, Holder, net,
     report::Read,
     rule,
-    table::Keys,
+    table::{Keys, Table},
     value::{Value, each},
 };
-use crate::model::{Attachment, Segment, Vxlan};
+use crate::model::{Attachment, Mode, Segment, Vxlan};
 
 const KEYS: Keys = &[
     ("interface", r#"interface = "eth1""#),
     ("vlan", "vlan = 100"),
     ("vxlan", r#"vxlan = { vni = 42, local = "192.0.2.1", interface = "eth0" }"#),
+    ("mode", r#"mode = "auto""#),
 ];
 
 const VXLAN_KEYS: Keys = &[
@@ -40,29 +41,40 @@ const MAX_VNI: u32 = (1 << 24) - 1;
 /// written.
 pub(super) struct Attachments<'d, 'p> {
     transit: Read<Ipv4Net>,
+    /// Of those that have none of their own.
+    mode: Read<Mode>,
     present: Option<&'p BTreeSet<String>>,
     whole: BTreeMap<&'d str, usize>,
     parted: BTreeMap<&'d str, usize>,
     vlans: BTreeMap<(&'d str, u16), usize>,
     vnis: BTreeMap<(&'d str, u32), usize>,
     tunnels: BTreeMap<(Ipv4Addr, u32), usize>,
+    modes: BTreeMap<&'d str, (Mode, usize)>,
 }
 
 impl<'d, 'p> Attachments<'d, 'p> {
     /// None yet. Interfaces must be of `present`, where that is given.
-    pub(super) fn new(transit: Read<Ipv4Net>, present: Option<&'p BTreeSet<String>>) -> Self {
+    pub(super) fn new(transit: Read<Ipv4Net>, mode: Read<Mode>, present: Option<&'p BTreeSet<String>>) -> Self {
         let (whole, parted) = (BTreeMap::new(), BTreeMap::new());
         let (vlans, vnis, tunnels) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { transit, present, whole, parted, vlans, vnis, tunnels }
+        Self { transit, mode, present, whole, parted, vlans, vnis, tunnels, modes: BTreeMap::new() }
     }
 
     pub(super) fn read(&mut self, place: Value<'d>) -> Read<Attachment> {
         let table = place.table(KEYS)?;
+        let own = table.optional("mode", |value| Ok((value, value.word(Mode::ALL)?)));
         if let Some(tunnel) = table.optional("vxlan", |value| self.tunnel(value)).transpose() {
             let interface = table.refuse("interface", TUNNEL, r#"write it within: vxlan = { interface = "eth0" }"#);
             let vlan = table.refuse("vlan", TUNNEL, "leave it out");
-            return interface.and(vlan).and(tunnel);
+            let tunnel = interface.and(vlan).and(tunnel);
+            return self.with_mode(place, own, tunnel);
         }
+        let part = self.on_interface(table);
+        self.with_mode(place, own, part)
+    }
+
+    /// An interface, or a VLAN of it.
+    fn on_interface(&mut self, table: Table<'d>) -> Read<(&'d str, Segment)> {
         let interface = table.required("interface", |value| Ok((value, self.interface(value)?)));
         let vlan = table.optional("vlan", |value| Ok((value, value.number_to(MAX_VLAN)?)));
         let ((at, interface), vlan) = (interface?, vlan?);
@@ -80,10 +92,35 @@ impl<'d, 'p> Attachments<'d, 'p> {
                 Segment::Vlan(vlan)
             }
         };
-        Ok(Attachment { interface: interface.to_owned(), segment })
+        Ok((interface, segment))
     }
 
-    fn tunnel(&mut self, value: Value<'d>) -> Read<Attachment> {
+    /// The whole attachment, whose mode is its own or that of all.
+    fn with_mode(
+        &mut self,
+        place: Value<'d>,
+        own: Read<Option<(Value<'d>, Mode)>>,
+        part: Read<(&'d str, Segment)>,
+    ) -> Read<Attachment> {
+        let (own, (interface, segment)) = (own?, part?);
+        let (at, mode) = match own {
+            Some(own) => own,
+            None => (place, self.mode?),
+        };
+        match self.modes.entry(interface) {
+            Entry::Vacant(vacant) => drop(vacant.insert((mode, at.line()))),
+            Entry::Occupied(first) => {
+                let (other, line) = *first.get();
+                if other != mode {
+                    let (interface, mode, other) = (interface.to_owned(), mode.name(), other.name());
+                    return at.fail(Cause::ModesDiffer { interface, mode, other, line });
+                }
+            }
+        }
+        Ok(Attachment { interface: interface.to_owned(), segment, mode })
+    }
+
+    fn tunnel(&mut self, value: Value<'d>) -> Read<(&'d str, Segment)> {
         let table = value.table(VXLAN_KEYS)?;
         let vni = table.required("vni", |value| Ok((value, value.number_to(MAX_VNI)?)));
         let local = table.required("local", |value| self.underlay(value));
@@ -93,8 +130,7 @@ impl<'d, 'p> Attachments<'d, 'p> {
         self.part(interface_at, interface)?;
         claim(&mut self.vnis, (interface, vni), at, || format!("{vni} of interface {interface:?}"))?;
         claim(&mut self.tunnels, (local, vni), at, || format!("{vni} of local {local}"))?;
-        let segment = Segment::Vxlan(Vxlan { vni, local, remotes: remotes? });
-        Ok(Attachment { interface: interface.to_owned(), segment })
+        Ok((interface, Segment::Vxlan(Vxlan { vni, local, remotes: remotes? })))
     }
 
     fn interface(&self, value: Value<'d>) -> Read<&'d str> {

@@ -36,8 +36,6 @@ pub enum Cause {
     OutOfRange { key: String, value: String, least: u32, most: u32 },
     #[error("{key} = {word:?} is not known; choose one of {}", list(.allowed))]
     UnknownWord { key: String, word: String, allowed: Vec<&'static str> },
-    #[error("{key} = {word:?} is not built yet; choose one of {}", list(.allowed))]
-    PlannedWord { key: String, word: String, allowed: Vec<&'static str> },
     #[error("{what} is not built yet; {instead}")]
     Planned { what: String, instead: &'static str },
     #[error("{key} is not for {what}; {instead}")]
@@ -85,6 +83,10 @@ pub enum Cause {
     PrefixesOverlap { net: Ipv4Net, other: Ipv4Net, line: usize },
 
     // Attachments.
+    #[error(
+        "interface {interface:?} has mode {mode:?} here and {other:?} on line {line}; the program is there once, write the same mode at each of its attachments"
+    )]
+    ModesDiffer { interface: String, mode: &'static str, other: &'static str, line: usize },
     #[error("interface {interface:?} is attached whole on line {line}; give it a vlan there, or use another interface")]
     Whole { interface: String, line: usize },
     #[error(

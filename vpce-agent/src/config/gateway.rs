@@ -21,11 +21,7 @@ const KEYS: Keys = &[
     ("timers", "[gateway.timers]"),
 ];
 
-const MODES: &[(&str, Option<Mode>)] =
-    &[("auto", Some(Mode::Auto)), ("xdp", Some(Mode::Xdp)), ("generic", Some(Mode::Generic)), ("tc", None)];
-
-const REFUSALS: &[(&str, Option<Refuse>)] =
-    &[("reset", Some(Refuse::Reset)), ("icmp", Some(Refuse::Icmp)), ("drop", Some(Refuse::Drop))];
+const REFUSALS: &[(&str, Refuse)] = &[("reset", Refuse::Reset), ("icmp", Refuse::Icmp), ("drop", Refuse::Drop)];
 
 /// Guide §2.2.2.
 const DEFAULT_TRANSIT: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 19, 128, 0), 17);
@@ -42,7 +38,8 @@ pub(super) struct Draft<'d> {
     table: Table<'d>,
     region: Read<&'d str>,
     pub(super) transit: Read<Ipv4Net>,
-    mode: Read<Mode>,
+    /// Of attachments that have none of their own.
+    pub(super) mode: Read<Mode>,
     refuse: Read<Refuse>,
     icmp_per_sec: Read<u32>,
     max_flows: Read<u32>,
@@ -55,7 +52,7 @@ pub(super) fn read(root: Table<'_>) -> Read<Draft<'_>> {
         table,
         region: table.required("region", |value| value.text_by(rule::REGION)),
         transit: table.or("transit", DEFAULT_TRANSIT, |value| net::network_of(value, 17..=24)),
-        mode: table.or("mode", Mode::Auto, |value| value.word(MODES)),
+        mode: table.or("mode", Mode::Auto, |value| value.word(Mode::ALL)),
         refuse: table.or("refuse", Refuse::Reset, |value| value.word(REFUSALS)),
         icmp_per_sec: table.or("icmp_per_sec", DEFAULT_ICMP, |value| value.integer(0..=1_000_000)),
         max_flows: table.or("max_flows", DEFAULT_FLOWS, |value| value.integer(4096..=MAX_FLOWS)),
@@ -83,7 +80,6 @@ impl Draft<'_> {
         Ok(Gateway {
             region: self.region?.to_owned(),
             transit: self.transit?,
-            mode: self.mode?,
             refuse: self.refuse?,
             timers: self.timers?,
             icmp_per_sec: self.icmp_per_sec?,

@@ -90,7 +90,8 @@ fn parse_for(text: &str, present: Option<&BTreeSet<String>>) -> Result<Desired, 
 fn read(root: Table<'_>, present: Option<&BTreeSet<String>>) -> Read<Desired> {
     let gateway = gateway::read(root);
     let transit = gateway.and_then(|gateway| gateway.transit);
-    let vpcs = vpc::read(root, transit, present);
+    let mode = gateway.and_then(|gateway| gateway.mode);
+    let vpcs = vpc::read(root, transit, mode, present);
     let timers = gateway.and_then(|gateway| gateway.timers);
     let services = service::read(root, &vpcs, transit, timers);
     let endpoints = endpoint::read(root, gateway, &vpcs, &services);

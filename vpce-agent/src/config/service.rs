@@ -43,12 +43,11 @@ pub(super) enum Kind {
     Gateway,
 }
 
-const TYPES: &[(&str, Option<Kind>)] = &[("interface", Some(Kind::Interface)), ("gateway", Some(Kind::Gateway))];
+const TYPES: &[(&str, Kind)] = &[("interface", Kind::Interface), ("gateway", Kind::Gateway)];
 
-const PROTOCOLS: &[(&str, Option<Protocol>)] = &[("tcp", Some(Protocol::Tcp)), ("udp", Some(Protocol::Udp))];
+const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
 
-const KINDS: &[(&str, Option<BackendKind>)] =
-    &[("vm", Some(BackendKind::Vm)), ("lb", Some(BackendKind::Lb)), ("bms", Some(BackendKind::Bms))];
+const KINDS: &[(&str, BackendKind)] = &[("vm", BackendKind::Vm), ("lb", BackendKind::Lb), ("bms", BackendKind::Bms)];
 
 /// Guide §2.2.2.
 const MAX_PORTS: usize = 50;

@@ -51,18 +51,14 @@ impl<'d> Value<'d> {
         self.fail(Cause::NotAllowed { key, value, rule: rule.says })
     }
 
-    /// One of some words; those without a meaning aren't built yet.
-    pub(super) fn word<T: Copy>(self, words: &[(&'static str, Option<T>)]) -> Read<T> {
+    /// One of some words.
+    pub(super) fn word<T: Copy>(self, words: &[(&'static str, T)]) -> Read<T> {
         let text = self.text()?;
-        let built = words.iter().filter(|(_, meaning)| meaning.is_some());
-        let allowed: Vec<_> = built.map(|(word, _)| *word).collect();
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, Some(meaning))) => Ok(*meaning),
-            Some((_, None)) => {
-                self.fail(Cause::PlannedWord { key: self.key.to_owned(), word: text.to_owned(), allowed })
-            }
-            None => self.fail(Cause::UnknownWord { key: self.key.to_owned(), word: text.to_owned(), allowed }),
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*meaning);
         }
+        let allowed = words.iter().map(|(word, _)| *word).collect();
+        self.fail(Cause::UnknownWord { key: self.key.to_owned(), word: text.to_owned(), allowed })
     }
 
     /// A switch that can't be on yet.

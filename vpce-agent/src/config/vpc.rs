@@ -14,7 +14,7 @@ use super::{
     table::{Keys, Table},
     value::{Value, each},
 };
-use crate::model::{Attachment, Vpc};
+use crate::model::{Attachment, Mode, Vpc};
 
 const KEYS: Keys = &[
     ("name", r#"name = "blue""#),
@@ -44,8 +44,13 @@ pub(super) struct Draft<'d> {
     pub(super) next_hop: Read<Option<Ipv4Addr>>,
 }
 
-pub(super) fn read<'d>(root: Table<'d>, transit: Read<Ipv4Net>, present: Option<&BTreeSet<String>>) -> Vpcs<'d> {
-    let mut attachments = Attachments::new(transit, present);
+pub(super) fn read<'d>(
+    root: Table<'d>,
+    transit: Read<Ipv4Net>,
+    mode: Read<Mode>,
+    present: Option<&BTreeSet<String>>,
+) -> Vpcs<'d> {
+    let mut attachments = Attachments::new(transit, mode, present);
     let open = |entry: Value<'d>| entry.section("[[vpc]]", KEYS);
     Named::read(root.sections("vpc"), open, rule::NAME, |table| {
         let address = table.required("address", |value| own_address(value, transit));

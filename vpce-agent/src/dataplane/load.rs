@@ -1,18 +1,27 @@
 //! Loads the object and pins its maps; takes everything off again.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use aya::{Ebpf, EbpfLoader, programs::Xdp};
+use aya::{
+    Ebpf, EbpfLoader,
+    programs::{Program, ProgramError, SchedClassifier, Xdp},
+};
 use aya_log::{EbpfLogger, Level};
 use nix::fcntl::{Flock, FlockArg};
 
-use super::DataplaneError;
-use crate::maps::{MAPS, Maps, check_layout, check_pins};
+use super::{
+    DataplaneError,
+    attach::{Attached, NEXT, pinned},
+};
+use crate::{
+    maps::{MAPS, Maps, check_layout, check_pins},
+    model::Hook,
+};
 
 /// The eBPF object of this build; empty where it was built without.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vpce.o"));
@@ -26,14 +35,17 @@ pub struct Dataplane {
     pub maps: Maps,
     pub(super) object: Ebpf,
     pub(super) links_dir: PathBuf,
-    pub(super) attached: BTreeSet<u32>,
+    /// By interface.
+    pub(super) attached: BTreeMap<u32, Attached>,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// Keeps a second agent, and `unload`, off.
     _lock: Flock<File>,
 }
 
 impl Dataplane {
-    /// Loads the programs on the maps pinned under `dir`, which are made where they are not there.
+    /// Loads the object on the maps pinned under `dir`, which are made where they are not there. The
+    /// packet path itself is loaded for the hook that first asks for it: the kernel takes its time to
+    /// verify it.
     ///
     /// Nothing is attached yet, and what an earlier agent attached runs on unchanged. With `log`
     /// the programs tell of every packet that they drop, to the `log` crate.
@@ -63,11 +75,24 @@ impl Dataplane {
 
         let maps = Maps::open(&mut object)?;
         check_layout(&maps_dir, &maps.settings.get(0)?)?;
-        for name in [PATH, REAP] {
-            program(&mut object, name)?.load().map_err(|source| DataplaneError::Program { name, source })?;
-        }
+        let reap: &mut Xdp = program(&mut object, REAP)?;
+        reap.load().map_err(|source| DataplaneError::Program { name: REAP, source })?;
         let log = log.then(|| EbpfLogger::init(&mut object)).transpose()?;
-        Ok(Self { maps, object, links_dir, attached: BTreeSet::new(), log, _lock: lock })
+        let attached = pinned(&links_dir)?;
+        Ok(Self { maps, object, links_dir, attached, log, _lock: lock })
+    }
+
+    /// Loads the packet path for a hook, where that was not done yet.
+    pub(super) fn load_path(&mut self, hook: Hook) -> Result<(), DataplaneError> {
+        let name = if hook.is_xdp() { PATH } else { PATH_TC };
+        let loaded = if hook.is_xdp() {
+            let xdp: &mut Xdp = program(&mut self.object, name)?;
+            if xdp.fd().is_ok() { Ok(()) } else { xdp.load() }
+        } else {
+            let tc: &mut SchedClassifier = program(&mut self.object, name)?;
+            if tc.fd().is_ok() { Ok(()) } else { tc.load() }
+        };
+        loaded.map_err(|source| DataplaneError::Program { name, source })
     }
 
     /// Hands what the programs logged since the last time to the `log` crate.
@@ -78,13 +103,18 @@ impl Dataplane {
     }
 }
 
-/// The packet path.
+/// The packet path, as XDP.
 pub(super) const PATH: &str = "vpce";
+/// The packet path at TC.
+pub(super) const PATH_TC: &str = "vpce_tc";
 /// The walk over the flow records.
 pub(super) const REAP: &str = "reap";
 
 /// One program of the object.
-pub(super) fn program<'o>(object: &'o mut Ebpf, name: &'static str) -> Result<&'o mut Xdp, DataplaneError> {
+pub(super) fn program<'o, P>(object: &'o mut Ebpf, name: &'static str) -> Result<&'o mut P, DataplaneError>
+where
+    &'o mut P: TryFrom<&'o mut Program, Error = ProgramError>,
+{
     let program = object.program_mut(name).ok_or(DataplaneError::Missing { name })?;
     program.try_into().map_err(|source| DataplaneError::Program { name, source })
 }
@@ -157,8 +187,10 @@ fn is_map(name: &str) -> bool {
     MAPS.iter().any(|shape| shape.name == name)
 }
 
-/// `IFINDEX`; with the number of an attachment before it where an earlier version left it.
+/// `IFINDEX`, or one that was to take its place; with the number of an attachment before it where an
+/// earlier version left it.
 fn is_link(name: &str) -> bool {
+    let name = name.strip_suffix(NEXT).unwrap_or(name);
     name.split('-').count() <= 2 && name.split('-').all(|number| number.parse::<u32>().is_ok())
 }
 

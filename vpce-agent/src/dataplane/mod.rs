@@ -8,9 +8,11 @@ mod error;
 mod load;
 mod reaper;
 mod rights;
+mod tcx;
 
 pub use attach::Target;
 pub use error::DataplaneError;
 pub use load::{Dataplane, unload};
 pub use reaper::hertz;
 pub use rights::check_rights;
+pub use tcx::has_tcx;

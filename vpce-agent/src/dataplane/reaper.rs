@@ -1,6 +1,6 @@
 //! Runs the reaper's walk: the program looks, the agent only says when and where.
 
-use aya::programs::{TestRun as _, TestRunOptions};
+use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use vpce_common::layout::Pass;
 
 use super::{
@@ -19,7 +19,8 @@ impl Dataplane {
         order[..4].copy_from_slice(&pass.first.to_ne_bytes());
         order[4..8].copy_from_slice(&pass.count.to_ne_bytes());
         let options = TestRunOptions { data_in: Some(&order), ..TestRunOptions::default() };
-        let ran = program(&mut self.object, REAP)?.test_run(options);
+        let reap: &mut Xdp = program(&mut self.object, REAP)?;
+        let ran = reap.test_run(options);
         ran.map(drop).map_err(|source| DataplaneError::Program { name: REAP, source })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::Ipv4Addr};
 
+use super::Mode;
+
 /// A part of an interface, or the whole of it. Displayed as operators know it: `eth1`,
 /// `eth1 vlan 100`, `eth0 vni 42`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +12,8 @@ pub struct Attachment {
     pub interface: String,
     /// Which of its frames are the VPC's.
     pub segment: Segment,
+    /// Where the program hooks in: all attachments of an interface have the same.
+    pub mode: Mode,
 }
 
 /// Which frames of an interface are a VPC's.
@@ -36,10 +40,10 @@ pub struct Vxlan {
 }
 
 impl Attachment {
-    /// A whole interface.
+    /// A whole interface, by the hook that suits it.
     #[must_use]
     pub fn untagged(interface: &str) -> Self {
-        Self { interface: interface.to_owned(), segment: Segment::Untagged }
+        Self { interface: interface.to_owned(), segment: Segment::Untagged, mode: Mode::Auto }
     }
 
     /// Its tag, where it has one.

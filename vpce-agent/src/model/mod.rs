@@ -4,6 +4,7 @@
 //! holds a configuration whose every rule was checked.
 
 mod attachment;
+mod hook;
 pub mod leases;
 pub mod status;
 
@@ -18,7 +19,10 @@ use std::{
 use ipnet::Ipv4Net;
 use vpce_common::layout::{ADDRESS_SLOTS, MAX_SLOTS};
 
-pub use self::attachment::{Attachment, Segment, Vxlan};
+pub use self::{
+    attachment::{Attachment, Segment, Vxlan},
+    hook::{Hook, Kind, Mode, Site},
+};
 
 /// Port mappings that one gateway can have, those of each endpoint counted.
 pub const MAX_MAPPINGS: u32 = 65536;
@@ -45,8 +49,6 @@ pub struct Gateway {
     pub region: String,
     /// The range that backends see as clients (guide §2.2.2: 198.19.128.0/17).
     pub transit: Ipv4Net,
-    /// Where the program hooks in.
-    pub mode: Mode,
     /// What a client is told when its connection can't be opened.
     pub refuse: Refuse,
     /// ICMP errors of the gateway's own in a second at most, on each CPU; 0: none.
@@ -55,37 +57,6 @@ pub struct Gateway {
     pub timers: Timers,
     /// Flow records preallocated for all endpoints together.
     pub max_flows: u32,
-}
-
-/// Where the program hooks into an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Native XDP where the driver has it, else generic.
-    Auto,
-    /// Native XDP or nothing.
-    Xdp,
-    /// XDP in the kernel's generic receive path: any driver, slower.
-    Generic,
-}
-
-/// Where a program sits on an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hook {
-    /// In the driver.
-    Native,
-    /// In the kernel's generic receive path.
-    Generic,
-}
-
-impl Hook {
-    /// The name that operators see.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Native => "xdp",
-            Self::Generic => "generic",
-        }
-    }
 }
 
 /// What a client is told when its connection can't be opened.

@@ -55,8 +55,12 @@ pub struct AttachmentStatus {
     pub interface: String,
     /// `attached`, `missing`, or why it can't be attached.
     pub state: String,
-    /// `xdp` or `generic`.
+    /// `native`, `generic` or `tc`.
     pub hook: Option<String>,
+    /// Why it is that one.
+    pub why: Option<String>,
+    /// What it costs there, where that is worth a word.
+    pub cost: Option<String>,
 }
 
 /// An endpoint service.

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, io, pin::Pin};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use rtnetlink::{
     MulticastGroup,
-    packet_route::link::{LinkAttribute, LinkXdp, XdpAttached},
+    packet_route::link::{InfoKind, InfoPortKind, LinkAttribute, LinkInfo, LinkXdp, XdpAttached},
 };
 use vpce_common::wire::Mac;
 
-use crate::model::Hook;
+use crate::model::{Hook, Kind};
 
 /// Why the network can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,12 @@ pub struct Interface {
     pub mac: Mac,
     /// Bytes of the largest IP packet that it carries.
     pub mtu: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether a bridge has it.
+    pub bridged: bool,
+    /// Whether it is a veth whose other end is in another network namespace.
+    pub apart: bool,
     /// Where an XDP program sits on it, ours or another.
     pub xdp: Option<Hook>,
 }
@@ -84,22 +90,47 @@ impl Interfaces {
         let mut all = BTreeMap::new();
         while let Some(link) = links.try_next().await.map_err(|source| NetError::List { source })? {
             let mut name = None;
-            let mut interface = Interface { index: link.header.index, mac: Mac::default(), mtu: 0, xdp: None };
+            let (index, mac) = (link.header.index, Mac::default());
+            let mut interface =
+                Interface { index, mac, mtu: 0, kind: Kind::Card, bridged: false, apart: false, xdp: None };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(is) => name = Some(is),
                     LinkAttribute::Address(is) => interface.mac = Mac(is.try_into().unwrap_or_default()),
                     LinkAttribute::Mtu(is) => interface.mtu = is,
+                    LinkAttribute::LinkInfo(facts) => {
+                        interface.kind = facts.iter().find_map(kind).unwrap_or(Kind::Card);
+                        interface.bridged = facts.iter().any(is_port);
+                    }
+                    LinkAttribute::LinkNetNsId(_) => interface.apart = true,
                     LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().find_map(hook),
                     _ => {}
                 }
             }
+            // Others too have a lower end elsewhere: a VLAN, a tunnel.
+            interface.apart &= interface.kind == Kind::Veth;
             if let (Some(name), true) = (name, interface.mac != Mac::default()) {
                 all.insert(name, interface);
             }
         }
         Ok(all)
     }
+}
+
+/// What an interface is: the kernel's own tell it, cards do not.
+const fn kind(fact: &LinkInfo) -> Option<Kind> {
+    match fact {
+        LinkInfo::Kind(InfoKind::Bond) => Some(Kind::Bond),
+        LinkInfo::Kind(InfoKind::Veth) => Some(Kind::Veth),
+        LinkInfo::Kind(InfoKind::Tun) => Some(Kind::Tap),
+        LinkInfo::Kind(InfoKind::Bridge) => Some(Kind::Bridge),
+        LinkInfo::Kind(_) => Some(Kind::Virtual),
+        _ => None,
+    }
+}
+
+const fn is_port(fact: &LinkInfo) -> bool {
+    matches!(fact, LinkInfo::PortKind(InfoPortKind::Bridge))
 }
 
 fn hook(fact: &LinkXdp) -> Option<Hook> {

@@ -23,7 +23,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired,
+        Attachment, Desired, Mode,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -71,6 +71,12 @@ pub struct Gateway {
     pub(super) last: Option<Entries>,
     /// Why the program can't be attached, by interface.
     pub(super) failures: BTreeMap<String, String>,
+    /// The mode that each interface was attached by.
+    pub(super) modes: BTreeMap<String, Mode>,
+    /// Whether native XDP may be on all of them, as [`crate::model::Site`] has it.
+    pub(super) cards_only: bool,
+    /// Interfaces whose driver refused native XDP, by index.
+    pub(super) without_native: BTreeSet<u32>,
     /// Interfaces that are away.
     pub(super) missing: BTreeSet<String>,
     /// Interfaces without VLANs that may hide the tags of others.
@@ -114,6 +120,9 @@ impl Gateway {
             adopted,
             last: None,
             failures: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            cards_only: false,
+            without_native: BTreeSet::new(),
             missing: BTreeSet::new(),
             hiding: BTreeSet::new(),
             alarms,
@@ -145,6 +154,8 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired) = (leases, desired);
+        // A driver may take now what it refused: of another MTU, for one.
+        self.without_native.clear();
         self.walk.forget();
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())

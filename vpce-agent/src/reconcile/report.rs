@@ -38,16 +38,19 @@ impl Gateway {
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
         let attachment = |attachment: &Attachment| {
             let is = self.facts.interfaces.get(&attachment.interface);
-            let attached = is.is_some_and(|is| self.dataplane.holds(is.index));
+            let held = is.and_then(|is| Some((is, self.dataplane.held(is.index, is.xdp)?)));
+            let chosen = held.filter(|(is, hook)| attachment.mode.hooks(self.site(is)).contains(hook));
             let failure = self.failures.get(&attachment.interface);
             AttachmentStatus {
                 interface: attachment.to_string(),
                 state: match failure {
                     Some(failure) => failure.clone(),
-                    None if attached => "attached".to_owned(),
+                    None if held.is_some() => "attached".to_owned(),
                     None => "missing".to_owned(),
                 },
-                hook: is.filter(|_| attached).and_then(|is| is.xdp).map(|hook| hook.name().to_owned()),
+                hook: held.map(|(_, hook)| hook.name().to_owned()),
+                why: chosen.map(|(is, hook)| attachment.mode.why(self.site(is), hook)),
+                cost: held.and_then(|(is, hook)| hook.cost(is.kind)).map(str::to_owned),
             }
         };
         VpcStatus {

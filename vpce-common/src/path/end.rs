@@ -26,7 +26,7 @@ pub struct End {
     /// What the frame carries, as `EtherType`.
     pub(super) kind: Cell<[u8; 2]>,
     /// Bytes in front of that.
-    pub(super) head: Cell<u16>,
+    head: Cell<u16>,
     /// Number of the endpoint that it counts for, or [`NOBODY`].
     pub(super) endpoint: Cell<u32>,
     pub(super) leave: Cell<Leave>,
@@ -56,6 +56,9 @@ pub(super) enum Act {
     Pass,
     Drop,
     Leave,
+    /// Its sender gets a RST.
+    Reset,
+    /// Its sender gets an ICMP error.
     Tell,
 }
 
@@ -140,11 +143,11 @@ impl End {
         Ended::Done
     }
 
-    /// What was made of a packet that was dropped leaves, and tells its sender why.
+    /// The sender of a segment that was dropped is told so, by a RST.
     #[inline(always)]
-    pub(super) fn refuse(&self, back: Leave) {
+    pub(super) fn reset(&self, back: Leave) {
         self.leave.set(back);
-        self.act.set(Act::Leave);
+        self.act.set(Act::Reset);
     }
 
     /// The sender of a packet that was dropped is told why, by ICMP.
@@ -165,6 +168,25 @@ impl End {
     #[inline(always)]
     pub(super) fn frame(&self, kind: [u8; 2], head: u32) {
         self.kind.set(kind);
+        self.set_head(head);
+    }
+
+    /// Whether its sender is to be told that it was dropped: by [`super::refuse`].
+    #[must_use]
+    #[inline(always)]
+    pub fn tells(&self) -> bool {
+        matches!(self.act.get(), Act::Reset | Act::Tell)
+    }
+
+    /// Bytes in front of what the frame carries.
+    #[inline(always)]
+    pub(super) fn head(&self) -> u32 {
+        self.head.get().into()
+    }
+
+    /// Notes those bytes.
+    #[inline(always)]
+    pub(super) fn set_head(&self, head: u32) {
         #[expect(clippy::cast_possible_truncation, reason = "at most VXLAN's wrap")]
         self.head.set(head as u16);
     }

@@ -3,7 +3,7 @@
 //! They tell a sender of a smaller MTU, of a port that nobody listens on, of a loop. An error never
 //! ends or refreshes a flow (RFC 5508 REQ-6): everybody can forge one.
 
-use super::{Ended, Stage, exit, link::Arrival, packet::Quoted};
+use super::{Ended, Stage, exit, exit::Needs, link::Arrival, packet::Quoted};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
@@ -36,7 +36,7 @@ pub(super) fn forward<D: Dataplane>(
     if !state::usable(state) || ends.key != key || dialled.0 != Be32::from_wire(ip.dst_addr) {
         return Err(stray(DropReason::NoFlow));
     }
-    let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, Needs::of(ip))?;
     address(ip, ends.transit, ends.server);
     requote(icmp, &mut quoted, [(ends.server, ends.server_port), (ends.transit, ends.transit_port)]);
     exit::finish(arrival, flow, state, leave, endpoint)
@@ -61,7 +61,7 @@ pub(super) fn reply<D: Dataplane>(
     let exit::Answered { slot, state } = exit::answered(plane, arrival, sent_by, sent_to, quoted.ip.proto)?;
     let flow = plane.flow(slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, Needs::of(ip))?;
     address(ip, ends.key.endpoint, ends.key.client);
     requote(icmp, &mut quoted, [(ends.key.client, ends.key.client_port), (ends.key.endpoint, ends.key.endpoint_port)]);
     exit::finish(arrival, flow, state, leave, ends.endpoint)

@@ -24,15 +24,31 @@ pub(super) struct Answered {
     pub state: u32,
 }
 
-/// The way of a flow to its backend; `greets`: the packet says how large the other end's segments may
-/// be.
+/// What a packet asks of its way out.
+#[derive(Clone, Copy)]
+pub(super) struct Needs {
+    /// Room for so many bytes of IP packet: it, or the largest that it will be cut into.
+    pub bytes: u32,
+    /// It says how large the other end's segments may be.
+    pub greets: bool,
+}
+
+impl Needs {
+    /// A packet that is not cut, and says nothing of segments.
+    #[inline(always)]
+    pub(super) fn of(ip: &Ipv4Hdr) -> Self {
+        Self { bytes: u16::from_be_bytes(ip.tot_len).into(), greets: false }
+    }
+}
+
+/// The way of a flow to its backend.
 #[inline(always)]
 pub(super) fn to_backend<D: Dataplane>(
     plane: &D,
     arrival: &Arrival<'_>,
     ip: &Ipv4Hdr,
     ends: &Ends,
-    greets: bool,
+    needs: Needs,
 ) -> Stage<Leave> {
     current(plane, arrival, ends)?;
     let backend = plane.backend(ends.backend).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
@@ -41,7 +57,7 @@ pub(super) fn to_backend<D: Dataplane>(
     }
     let leave =
         Leave { link: backend.link, to: backend.station, entropy: ends.transit_port, ..arrival.back(As::Forward) };
-    way(plane, arrival, ip, ends, greets, leave)
+    way(plane, arrival, ip, ends, needs, leave)
 }
 
 /// The way of a flow to its client; as [`to_backend`].
@@ -52,12 +68,12 @@ pub(super) fn to_client<D: Dataplane>(
     ip: &Ipv4Hdr,
     flow: &Flow,
     ends: &Ends,
-    greets: bool,
+    needs: Needs,
 ) -> Stage<Leave> {
     current(plane, arrival, ends)?;
     let link = flow.client_link.load();
     let leave = Leave { link, to: flow.client(), entropy: ends.transit_port, ..arrival.back(As::Reply) };
-    way(plane, arrival, ip, ends, greets, leave)
+    way(plane, arrival, ip, ends, needs, leave)
 }
 
 /// Asks the link that a packet leaves by.
@@ -67,7 +83,7 @@ fn way<D: Dataplane>(
     arrival: &Arrival<'_>,
     ip: &Ipv4Hdr,
     ends: &Ends,
-    greets: bool,
+    needs: Needs,
     leave: Leave,
 ) -> Stage<Leave> {
     let link = plane.link(leave.link).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
@@ -75,8 +91,8 @@ fn way<D: Dataplane>(
         return Err(arrival.end.drop_at(ends.endpoint, DropReason::LinkMissing));
     }
     hop(arrival, ip, ends.endpoint)?;
-    fits(arrival, ip, ends.endpoint, link)?;
-    let mss = if greets { mss::largest(link.mtu.min(arrival.link.mtu)) } else { 0 };
+    fits(arrival, ip, needs, ends.endpoint, link)?;
+    let mss = if needs.greets { mss::largest(link.mtu.min(arrival.link.mtu)) } else { 0 };
     Ok(Leave { mss, ..leave })
 }
 
@@ -104,8 +120,8 @@ pub(super) fn hop(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32) -> Stage<(
 /// A packet must fit its way out, else its sender is told what would (RFC 1191 §4), by the very
 /// address that it writes to.
 #[inline(always)]
-fn fits(arrival: &Arrival<'_>, ip: &Ipv4Hdr, endpoint: u32, link: &Link) -> Stage<()> {
-    if u32::from(u16::from_be_bytes(ip.tot_len)) <= link.mtu {
+fn fits(arrival: &Arrival<'_>, ip: &Ipv4Hdr, needs: Needs, endpoint: u32, link: &Link) -> Stage<()> {
+    if needs.bytes <= link.mtu {
         return Ok(());
     }
     #[expect(clippy::cast_possible_truncation, reason = "below the packet's length")]
@@ -156,10 +172,11 @@ pub(super) fn answered<D: Dataplane>(
 #[inline(always)]
 pub(super) fn finish(arrival: &Arrival<'_>, flow: &Flow, state: u32, leave: Leave, endpoint: u32) -> Stage<Ended> {
     if state::still(flow, state) {
-        Ok(arrival.end.leave(leave, endpoint))
-    } else {
-        Err(arrival.end.drop_at(endpoint, DropReason::Contended))
+        return Ok(arrival.end.leave(leave, endpoint));
     }
+    arrival.end.drop_at(endpoint, DropReason::Contended);
+    // No refusal can be made of what was changed.
+    Ok(Ended::Done)
 }
 
 /// Gives a packet other addresses, one hop further; `delta` is what both change in the checksum.

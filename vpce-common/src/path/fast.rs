@@ -12,6 +12,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
+    checksum::Delta,
     dataplane::{Dataplane, Frame},
     index,
     layout::{Ends, Flow, Ingress, Link, Segment, Settings, Station},
@@ -27,17 +28,10 @@ struct Packet<'p> {
     link: &'p Link,
     eth: &'p mut EthHdr,
     ip: &'p mut Ipv4Hdr,
-    /// Bytes of the IP packet.
-    total: u32,
+    /// Bytes of payload in each packet that it will be cut into; 0: it is one packet.
+    cut_into: u32,
     /// Bytes of the frame.
     length: usize,
-}
-
-/// Where it goes.
-struct Way<'p> {
-    link: &'p Link,
-    to: Station,
-    what: What,
 }
 
 /// Takes a packet through the fast lane, counts it for its endpoint, and hands its end to `done`; nothing
@@ -50,9 +44,9 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
     let settings = plane.settings()?;
-    let length = frame.at_hand();
+    let (length, cut_into) = (frame.at_hand(), frame.cut_into());
     let eth = frame.take::<EthHdr>()?;
-    if eth.kind != ETHERTYPE_IPV4 {
+    if eth.kind != ETHERTYPE_IPV4 || frame.tag().is_some() {
         return None;
     }
     let ip = frame.take::<Ipv4Hdr>()?;
@@ -70,36 +64,38 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
     }
     let payload = usize::from(total).checked_sub(size_of::<Ipv4Hdr>())?;
     let protocol = ip.proto;
-    let packet = Packet { settings, link_number, link, eth, ip, total: total.into(), length };
+    let packet = Packet { settings, link_number, link, eth, ip, cut_into, length };
     match protocol {
-        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?, done),
-        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?, done),
+        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?, &frame, done),
+        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?, &frame, done),
         _ => None,
     }
 }
 
 #[inline(always)]
-fn flow<D: Dataplane, T: Transport, R>(
+fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
     packet: Packet<'_>,
     transport: T,
+    frame: &F,
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
     if !transport.is_plain() {
         return None;
     }
     if packet.settings.is_transit(Be32::from_wire(packet.ip.dst_addr)) {
-        reply(plane, packet, transport, done)
+        reply(plane, packet, transport, frame, done)
     } else {
-        forward(plane, packet, transport, done)
+        forward(plane, packet, transport, frame, done)
     }
 }
 
 #[inline(always)]
-fn forward<D: Dataplane, T: Transport, R>(
+fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
     packet: Packet<'_>,
     mut transport: T,
+    frame: &F,
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
     let key = transport.key(packet.ip, packet.link.vpc);
@@ -119,20 +115,23 @@ fn forward<D: Dataplane, T: Transport, R>(
     if backend.reachable == 0 {
         return None;
     }
-    let link = way(plane, &packet, ends, backend.link)?;
+    let link = way(plane, ends, backend.link, transport.needs(packet.cut_into, packet.ip).bytes)?;
     if !transport.track(flow, state, Side::Client, plane.jiffies()).believed {
         return None;
     }
+    resend(packet.eth, link, backend.station);
     exit::readdress(packet.ip, ends.transit, ends.server, ends.forward_ip);
-    transport.translate(ends.transit_port, ends.server_port, ends.forward_transport);
-    Some(leave(plane, packet, flow, state, &Way { link, to: backend.station, what: What::Forwarded }, done))
+    let addresses = ends.forward_ip.without(Delta::HOP);
+    transport.translate(frame, ends.transit_port, ends.server_port, ends.forward_transport, addresses);
+    Some(leave(plane, flow, state, Outcome::left(What::Forwarded, link), packet.length, done))
 }
 
 #[inline(always)]
-fn reply<D: Dataplane, T: Transport, R>(
+fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
     packet: Packet<'_>,
     mut transport: T,
+    frame: &F,
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
     let (to, from) = (Be32::from_wire(packet.ip.dst_addr), Be32::from_wire(packet.ip.src_addr));
@@ -150,13 +149,15 @@ fn reply<D: Dataplane, T: Transport, R>(
     if plane.backend(ends.backend)?.vpc != packet.link.vpc || station.vtep != Be32::new(0) {
         return None;
     }
-    let link = way(plane, &packet, ends, flow.client_link.load())?;
+    let link = way(plane, ends, flow.client_link.load(), transport.needs(packet.cut_into, packet.ip).bytes)?;
     if !transport.track(flow, state, Side::Backend, plane.jiffies()).believed {
         return None;
     }
+    resend(packet.eth, link, station);
     exit::readdress(packet.ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
-    transport.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
-    Some(leave(plane, packet, flow, state, &Way { link, to: station, what: What::Replied }, done))
+    let addresses = ends.reply_ip.without(Delta::HOP);
+    transport.translate(frame, ends.key.endpoint_port, ends.key.client_port, ends.reply_transport, addresses);
+    Some(leave(plane, flow, state, Outcome::left(What::Replied, link), packet.length, done))
 }
 
 /// A flow whose packets change nothing of its state: of UDP it does not matter whether there was an answer.
@@ -166,36 +167,43 @@ fn in_midst<T: Transport>(state: u32) -> bool {
     state & BITS == OPEN | ANSWERED | ESTABLISHED
 }
 
-/// The link that a packet leaves by, where nothing keeps it in, and nothing is to be wrapped around it.
+/// The link that a packet of so many bytes leaves by, where nothing keeps it in, and nothing is to be
+/// wrapped around it.
 #[inline(always)]
-fn way<'p, D: Dataplane>(plane: &'p D, packet: &Packet<'_>, ends: &Ends, number: u32) -> Option<&'p Link> {
+fn way<'p, D: Dataplane>(plane: &'p D, ends: &Ends, number: u32, bytes: u32) -> Option<&'p Link> {
     let endpoint = plane.endpoint(ends.endpoint)?;
     let link = plane.link(number)?;
     let open = endpoint.generation == ends.generation && link.ifindex != 0;
-    (open && link.segment == Segment::UNTAGGED && packet.total <= link.mtu).then_some(link)
+    (open && link.segment == Segment::UNTAGGED && bytes <= link.mtu).then_some(link)
 }
 
-/// The end of a packet that was translated.
+#[inline(always)]
+fn resend(eth: &mut EthHdr, link: &Link, station: Station) {
+    eth.to.set(station.mac);
+    eth.from.set(link.mac);
+}
+
+/// Lets a translated packet go, unless its record was taken for another flow meanwhile.
 #[inline(always)]
 fn leave<D: Dataplane, R>(
     plane: &D,
-    packet: Packet<'_>,
     flow: &Flow,
     state: u32,
-    way: &Way<'_>,
+    left: Outcome,
+    bytes: usize,
     done: impl Fn(Outcome) -> R,
 ) -> R {
-    packet.eth.to.set(way.to.mac);
-    packet.eth.from.set(way.link.mac);
-    let end = |outcome| {
-        if let Some(stats) = plane.stats(flow.ends().endpoint) {
-            stats.record(0, outcome, packet.length as u64);
-        }
-        done(outcome)
-    };
     if state::still(flow, state) {
-        end(Outcome::left(way.what, way.link.ifindex))
+        end(plane, flow, left, bytes, done)
     } else {
-        end(Outcome::dropped(DropReason::Contended))
+        end(plane, flow, Outcome::dropped(DropReason::Contended), bytes, done)
     }
+}
+
+#[inline(always)]
+fn end<D: Dataplane, R>(plane: &D, flow: &Flow, outcome: Outcome, bytes: usize, done: impl Fn(Outcome) -> R) -> R {
+    if let Some(stats) = plane.stats(flow.ends().endpoint) {
+        stats.record(0, outcome, bytes as u64);
+    }
+    done(outcome)
 }

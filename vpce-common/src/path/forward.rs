@@ -2,7 +2,8 @@
 
 use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
-    dataplane::Dataplane,
+    checksum::Delta,
+    dataplane::{Dataplane, Frame},
     layout::FlowKey,
     reason::DropReason,
     slots,
@@ -12,8 +13,9 @@ use crate::{
 
 /// Translates a packet of the flow in `slot` and notes what it says of the connection.
 #[inline(always)]
-pub(super) fn forward<D: Dataplane, T: Transport>(
+pub(super) fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
+    frame: &F,
     arrival: &Arrival<'_>,
     ip: &mut Ipv4Hdr,
     part: Part,
@@ -27,7 +29,7 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     if !state::usable(state) || ends.key != *key {
         return Err(arrival.end.drop_at(ends.endpoint, DropReason::Contended));
     }
-    let leave = exit::to_backend(plane, arrival, ip, ends, packet.greets())?;
+    let leave = exit::to_backend(plane, arrival, ip, ends, packet.needs(arrival.cut_into, ip))?;
     let noted = packet.track(flow, state, Side::Client, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     if noted.believed {
@@ -37,7 +39,8 @@ pub(super) fn forward<D: Dataplane, T: Transport>(
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
-    packet.translate(ends.transit_port, ends.server_port, ends.forward_transport);
+    let addresses = ends.forward_ip.without(Delta::HOP);
+    packet.translate(frame, ends.transit_port, ends.server_port, ends.forward_transport, addresses);
 
     exit::finish(arrival, flow, state, leave, ends.endpoint)
 }

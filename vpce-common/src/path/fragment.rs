@@ -3,7 +3,7 @@
 //! One that comes before the first is dropped: nothing is kept of it, so nobody fills memory with
 //! orphans. Its sender sends the whole datagram again.
 
-use super::{Ended, Stage, exit, link::Arrival, packet::Part};
+use super::{Ended, Stage, exit, exit::Needs, link::Arrival, packet::Part};
 use crate::{
     dataplane::Dataplane,
     layout::{Datagram, FirstFragment},
@@ -40,11 +40,11 @@ pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ip
         return Err(arrival.end.unfit(DropReason::Fragment));
     }
     let leave = if seen_by_backend {
-        let leave = exit::to_client(plane, arrival, ip, flow, ends, false)?;
+        let leave = exit::to_client(plane, arrival, ip, flow, ends, Needs::of(ip))?;
         exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
         leave
     } else {
-        let leave = exit::to_backend(plane, arrival, ip, ends, false)?;
+        let leave = exit::to_backend(plane, arrival, ip, ends, Needs::of(ip))?;
         exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
         leave
     };

@@ -3,10 +3,10 @@
 use super::{
     Verdict,
     end::{Act, As, End, Leave, NOBODY},
-    mss, refuse,
+    mss,
 };
 use crate::{
-    checksum::fold,
+    checksum::{Delta, fold},
     dataplane::{Dataplane, Frame},
     layout::{Link, Stats, Totals},
     reason::DropReason,
@@ -20,6 +20,8 @@ pub struct Outcome {
     reason: DropReason,
     /// The interface that it leaves by; 0: none.
     pub out: u32,
+    /// 1: it can be handed on to the other end of that at once; see [`Link::peer`].
+    pub peer: u32,
 }
 
 #[repr(u8)]
@@ -33,14 +35,16 @@ pub(super) enum What {
 }
 
 impl Outcome {
-    pub(super) const PASSED: Self = Self { what: What::Passed, reason: DropReason::Internal, out: 0 };
+    pub(super) const PASSED: Self = Self { what: What::Passed, reason: DropReason::Internal, out: 0, peer: 0 };
 
-    pub(super) const fn left(what: What, out: u32) -> Self {
-        Self { what, reason: DropReason::Internal, out }
+    /// It left by a link.
+    #[inline(always)]
+    pub(super) const fn left(what: What, link: &Link) -> Self {
+        Self { what, reason: DropReason::Internal, out: link.ifindex, peer: link.peer }
     }
 
     pub(super) const fn dropped(reason: DropReason) -> Self {
-        Self { what: What::Dropped, reason, out: 0 }
+        Self { what: What::Dropped, reason, out: 0, peer: 0 }
     }
 
     /// Whether the kernel gets it.
@@ -120,7 +124,7 @@ pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
         return Outcome::PASSED;
     }
     // Of the tenant's frame: Ethernet, and what follows.
-    let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head.get().into());
+    let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head() as usize);
     let outcome = carry_out(plane, frame, end);
     if end.endpoint.get() != NOBODY
         && let Some(stats) = plane.stats(end.endpoint.get())
@@ -132,19 +136,13 @@ pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
 
 #[inline(always)]
 fn carry_out<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) -> Outcome {
-    let (reason, kind, head) = (end.reason.get(), end.kind.get(), end.head.get().into());
-    match end.act.get() {
-        Act::Leave | Act::Pass => {}
-        Act::Drop => return Outcome::dropped(reason),
-        Act::Tell => {
-            if refuse::tell(plane, frame, end.leave.get_mut().link, head, end.tell.get_mut()).is_none() {
-                return Outcome::dropped(reason);
-            }
-        }
+    let (reason, kind, head) = (end.reason.get(), end.kind.get(), end.head());
+    if end.act.get() != Act::Leave {
+        return Outcome::dropped(reason);
     }
     let leave = end.leave.get_mut();
     let Some(link) = plane.link(leave.link) else { return Outcome::dropped(DropReason::Internal) };
-    let ifindex = link.ifindex;
+    let (ifindex, peer) = (link.ifindex, link.peer);
     if ifindex == 0 {
         return Outcome::dropped(DropReason::LinkMissing);
     }
@@ -160,7 +158,7 @@ fn carry_out<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
         As::Answer => What::Answered,
         As::Refusal => What::Dropped,
     };
-    Outcome { what, reason, out: ifindex }
+    Outcome { what, reason, out: ifindex, peer }
 }
 
 /// Writes everything in front of the packet anew.
@@ -171,10 +169,11 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leav
     } else {
         whole.length().checked_sub(head as usize)?
     };
-    let length = link.head() as usize + rest;
-    let mut frame = whole.reframe(head.cast_signed() - link.head().cast_signed(), length)?;
+    let front = link.head(F::BESIDE);
+    let mut frame = whole.reframe(head, front, rest)?;
+    let before = if link.segment.is_vxlan() { whole.sum() } else { 0 };
     if link.segment.is_vxlan() {
-        let wrapped = length - size_of::<EthHdr>();
+        let wrapped = front as usize + rest - size_of::<EthHdr>();
         *frame.take::<EthHdr>()? = EthHdr { to: leave.to.hop, from: link.mac, kind: ETHERTYPE_IPV4 };
         *frame.take::<Ipv4Hdr>()? = outer(link, leave, wrapped);
         *frame.take::<UdpHdr>()? = UdpHdr {
@@ -188,17 +187,24 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leav
     }
     let eth = frame.take::<EthHdr>()?;
     *eth = EthHdr { to: leave.to.mac, from: link.mac, kind };
-    if !link.segment.is_vxlan() && link.segment.id() != 0 {
-        eth.kind = ETHERTYPE_VLAN;
-        *frame.take::<VlanHdr>()? = VlanHdr { tci: be(link.segment.id() as usize), kind };
+    if link.segment.is_vxlan() {
+        whole.summed(Delta::NONE.word(before, whole.sum()));
     }
-    Some(())
+    match link.vlan() {
+        0 => Some(()),
+        vlan if F::BESIDE => frame.set_tag(vlan),
+        vlan => {
+            eth.kind = ETHERTYPE_VLAN;
+            *frame.take::<VlanHdr>()? = VlanHdr { tci: vlan.to_be_bytes(), kind };
+            Some(())
+        }
+    }
 }
 
 /// Bytes of the IPv4 packet itself: padding would not fit the underlay where the packet just does.
 #[inline(always)]
 fn total<'f, F: Frame<'f>>(whole: &F, head: u32) -> Option<usize> {
-    let mut frame = whole.reframe(0, whole.length())?;
+    let mut frame = whole.again();
     frame.skip(head as usize);
     frame.take::<Ipv4Hdr>().map(|ip| u16::from_be_bytes(ip.tot_len).into())
 }

@@ -37,15 +37,24 @@ pub(super) struct Arrival<'p> {
     pub head: u32,
     /// Bytes of the frame from there on.
     pub length: usize,
+    /// Bytes of payload in each packet that it will be cut into; 0: it is one packet.
+    pub cut_into: u32,
 }
 
 impl Link {
+    /// The VLAN that frames on it are of; 0: none.
+    #[inline(always)]
+    pub(super) const fn vlan(&self) -> u16 {
+        #[expect(clippy::cast_possible_truncation, reason = "12 bits")]
+        if self.segment.is_vxlan() { 0 } else { self.segment.id() as u16 }
+    }
+
     /// Bytes in front of a packet that leaves by it.
     #[inline(always)]
-    pub(super) const fn head(&self) -> u32 {
+    pub(super) const fn head(&self, tags_beside: bool) -> u32 {
         if self.segment.is_vxlan() {
             VXLAN_WRAP + ETH
-        } else if self.segment.id() != 0 {
+        } else if self.vlan() != 0 && !tags_beside {
             ETH + VLAN
         } else {
             ETH
@@ -74,9 +83,15 @@ pub(super) fn arrive<'f, 'p, D: Dataplane, F: Frame<'f>>(
         kind: eth.kind,
         head: ETH,
         length: length.checked_sub(ETH as usize)?,
+        cut_into: frame.cut_into(),
     };
     let mut segment = Segment::UNTAGGED;
-    if arrival.kind == ETHERTYPE_VLAN {
+    if let Some(tag) = frame.tag() {
+        if tag.kind != ETHERTYPE_VLAN {
+            return None;
+        }
+        segment = Segment::vlan(u16::from_be_bytes(tag.tci));
+    } else if arrival.kind == ETHERTYPE_VLAN {
         let tag = frame.take::<VlanHdr>()?;
         (arrival.kind, segment) = (tag.kind, Segment::vlan(u16::from_be_bytes(tag.tci)));
         arrival.behind(VLAN)?;

@@ -29,6 +29,7 @@ pub use self::{
     end::End,
     fast::fast,
     leave::{Outcome, leave},
+    refuse::refuse,
 };
 use self::{end::Ended, link::Arrival, packet::Part, transport::Transport};
 use crate::{
@@ -151,7 +152,7 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     frame: &F,
 ) -> Stage<Ended> {
     if arrival.settings.is_transit(Be32::from_wire(ip.dst_addr)) {
-        return reply::reply(plane, arrival, ip, part, &mut packet);
+        return reply::reply(plane, frame, arrival, ip, part, &mut packet);
     }
     let key = packet.key(ip, arrival.link.vpc);
     let known = plane.find(&key).filter(|slot| !dials_again(plane, &packet, *slot));
@@ -162,10 +163,10 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
         exit::hop(arrival, ip, endpoint)?;
         open::open(plane, arrival, &packet, &key, endpoint)
     };
-    let done = slot.and_then(|slot| forward::forward(plane, arrival, ip, part, &mut packet, &key, slot));
+    let done = slot.and_then(|slot| forward::forward(plane, frame, arrival, ip, part, &mut packet, &key, slot));
     if done == Err(Ended::Dropped) {
         arrival.end.was_first(packet.opens());
-        packet.refuse(arrival.end.reason(), arrival, ip, frame);
+        packet.refuse(arrival.end.reason(), arrival, ip);
     }
     done
 }

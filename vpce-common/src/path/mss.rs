@@ -25,8 +25,8 @@ pub(super) const fn largest(mtu: u32) -> u16 {
 /// Lowers the largest segment that a SYN asks for to `most`; the packet begins `head` bytes into the
 /// frame. Nothing where it does not ask, or not in the usual place.
 #[inline(always)]
-pub(super) fn clamp<'f, F: Frame<'f>>(frame: &F, head: u32, most: u16) -> Option<()> {
-    let mut frame = frame.reframe(0, frame.length())?;
+pub(super) fn clamp<'f, F: Frame<'f>>(whole: &F, head: u32, most: u16) -> Option<()> {
+    let mut frame = whole.again();
     frame.skip(head as usize);
     let ip = frame.take::<Ipv4Hdr>()?;
     frame.skip(usize::from(ip.vihl & 0x0f) * 4 - size_of::<Ipv4Hdr>());
@@ -60,7 +60,7 @@ pub(super) fn clamp<'f, F: Frame<'f>>(frame: &F, head: u32, most: u16) -> Option
                 // Its bytes belong to two words of the checksum.
                 (old, new) = (old.swap_bytes(), new.swap_bytes());
             }
-            tcp.check = Delta::NONE.word(old, new).apply(tcp.check);
+            whole.amend(&mut tcp.check, Delta::NONE.word(old, new), Delta::NONE, false);
         }
         return Some(());
     }

@@ -2,7 +2,8 @@
 
 use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
-    dataplane::Dataplane,
+    checksum::Delta,
+    dataplane::{Dataplane, Frame},
     reason::DropReason,
     slots,
     state::Side,
@@ -11,8 +12,9 @@ use crate::{
 
 /// Translates an answer and notes what it says of the connection.
 #[inline(always)]
-pub(super) fn reply<D: Dataplane, T: Transport>(
+pub(super) fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
+    frame: &F,
     arrival: &Arrival<'_>,
     ip: &mut Ipv4Hdr,
     part: Part,
@@ -23,13 +25,14 @@ pub(super) fn reply<D: Dataplane, T: Transport>(
     let exit::Answered { slot, state } = exit::answered(plane, arrival, to, from, T::PROTOCOL)?;
     let flow = plane.flow(slot).ok_or_else(|| arrival.end.drop(DropReason::Internal))?;
     let ends = flow.ends();
-    let leave = exit::to_client(plane, arrival, ip, flow, ends, packet.greets())?;
+    let leave = exit::to_client(plane, arrival, ip, flow, ends, packet.needs(arrival.cut_into, ip))?;
     let noted = packet.track(flow, state, Side::Backend, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
-    packet.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
+    let addresses = ends.reply_ip.without(Delta::HOP);
+    packet.translate(frame, ends.key.endpoint_port, ends.key.client_port, ends.reply_transport, addresses);
 
     exit::finish(arrival, flow, state, leave, ends.endpoint)
 }

@@ -1,6 +1,7 @@
 //! What the path asks of a transport protocol, and how TCP and UDP answer.
 
 use super::{
+    exit::Needs,
     link::Arrival,
     packet::{Tcp, Udp},
     refuse,
@@ -12,7 +13,7 @@ use crate::{
     reason::DropReason,
     state::{ESTABLISHED, Noted, OPEN, Side},
     tcp, udp,
-    wire::{self, Be16, Be32, Ipv4Hdr},
+    wire::{self, Be16, Be32, Ipv4Hdr, UdpHdr},
 };
 
 /// One packet of a transport protocol.
@@ -29,8 +30,16 @@ pub(super) trait Transport {
     /// The port that it goes to.
     fn destination(&self) -> Be16;
 
-    /// Gives it other ports, and the checksum that addresses and ports make.
-    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta);
+    /// Gives it other ports, and the checksum that addresses and ports make: `change` is what both change in
+    /// it, `addresses` what they alone do. No header of the frame may be used any more.
+    fn translate<'f, F: Frame<'f>>(
+        &mut self,
+        frame: &F,
+        source: Be16,
+        destination: Be16,
+        change: Delta,
+        addresses: Delta,
+    );
 
     /// Whether it may open a flow.
     fn opens(&self) -> bool;
@@ -47,8 +56,21 @@ pub(super) trait Transport {
     /// Whether it says how large the other end's segments may be.
     fn greets(&self) -> bool;
 
+    /// Bytes of its header.
+    fn header(&self) -> u32;
+
+    /// What it asks of its way out.
+    #[inline(always)]
+    fn needs(&self, cut_into: u32, ip: &Ipv4Hdr) -> Needs {
+        let bytes = match cut_into {
+            0 => u32::from(u16::from_be_bytes(ip.tot_len)),
+            payload => u32::from(ip.vihl & 0x0f) * 4 + self.header() + payload,
+        };
+        Needs { bytes, greets: self.greets() }
+    }
+
     /// Tells the client that its packet was dropped, where the protocol has a word for it.
-    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, frame: &F);
+    fn refuse(&self, reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr);
 
     /// The flow that it belongs to, as its client sees it.
     #[inline(always)]
@@ -74,10 +96,17 @@ impl Transport for Tcp<'_> {
     }
 
     #[inline(always)]
-    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta) {
+    fn translate<'f, F: Frame<'f>>(
+        &mut self,
+        frame: &F,
+        source: Be16,
+        destination: Be16,
+        change: Delta,
+        addresses: Delta,
+    ) {
         self.header.source = source.to_wire();
         self.header.dest = destination.to_wire();
-        self.header.check = delta.apply(self.header.check);
+        frame.amend(&mut self.header.check, change, addresses, false);
     }
 
     #[inline(always)]
@@ -106,9 +135,14 @@ impl Transport for Tcp<'_> {
     }
 
     #[inline(always)]
-    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, frame: &F) {
+    fn header(&self) -> u32 {
+        u32::from(wire::bytes(self.header)[12] >> 4) * 4
+    }
+
+    #[inline(always)]
+    fn refuse(&self, reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr) {
         if arrival.settings.refuse == layout::RESET {
-            refuse::reset(reason, arrival, ip, self, frame);
+            refuse::answer(reason, arrival, self);
         } else if self.opens() {
             refuse::unreachable(reason, arrival, ip);
         }
@@ -131,15 +165,17 @@ impl Transport for Udp<'_> {
     }
 
     #[inline(always)]
-    fn translate(&mut self, source: Be16, destination: Be16, delta: Delta) {
+    fn translate<'f, F: Frame<'f>>(
+        &mut self,
+        frame: &F,
+        source: Be16,
+        destination: Be16,
+        change: Delta,
+        addresses: Delta,
+    ) {
         self.header.src = source.to_wire();
         self.header.dst = destination.to_wire();
-        // Zero says that there is none, and stays; one that comes out as zero is sent as all ones
-        // (RFC 768).
-        if self.header.check != [0, 0] {
-            let check = u16::from_ne_bytes(delta.apply(self.header.check));
-            self.header.check = if check == 0 { 0xffff } else { check }.to_ne_bytes();
-        }
+        frame.amend(&mut self.header.check, change, addresses, true);
     }
 
     #[inline(always)]
@@ -166,7 +202,12 @@ impl Transport for Udp<'_> {
     }
 
     #[inline(always)]
-    fn refuse<'f, F: Frame<'f>>(&mut self, reason: DropReason, arrival: &Arrival<'_>, ip: &mut Ipv4Hdr, _frame: &F) {
+    fn header(&self) -> u32 {
+        size_of::<UdpHdr>() as u32
+    }
+
+    #[inline(always)]
+    fn refuse(&self, reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hdr) {
         refuse::unreachable(reason, arrival, ip);
     }
 }

@@ -14,7 +14,7 @@ use vpce_common::{
 use vpce_tests::{
     Rig,
     frames::flag::{ACK, RST, SYN},
-    object::{Object, action},
+    object::{Hook, Object, action},
 };
 use vpce_tests_ebpf::harness::{BACKEND, CLIENT, Flows, Run, Side};
 
@@ -103,7 +103,7 @@ impl Size {
 impl Gateway {
     /// Loads the program on maps of its own; clients and backends are one VPC where `interfaces` are one.
     pub fn load(rig: &Rig, name: &str, size: Size, interfaces: [u32; 2]) -> Self {
-        let object = Object::beside(rig, name, size.records());
+        let object = Object::beside(rig, Hook::Xdp, name, size.records());
         let plane = plane(size, interfaces);
         object.fill(&plane);
         Self { object, interfaces, size, plane, flows: size.flows(0), sent: [0; 2] }

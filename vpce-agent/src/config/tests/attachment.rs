@@ -1,7 +1,7 @@
 //! Where VPCs meet the gateway.
 
 use super::{accepted, assert_told, with};
-use crate::model::{Attachment, Segment, Vxlan};
+use crate::model::{Attachment, Mode, Segment, Vxlan};
 
 /// The valid file with these attachments of red, on line 7, and of blue, on line 14.
 fn attached(red: &str, blue: &str) -> String {
@@ -19,11 +19,11 @@ const OTHER: &str = r#"{ vxlan = { vni = 43, local = "192.0.2.1", interface = "e
 fn whole_interfaces_vlans_and_tunnels_may_be_mixed() {
     let text = attached(r#"{ interface = "eth1", vlan = 100 }"#, &format!(r#"[{{ interface = "tap0" }}, {TUNNEL}]"#));
     let desired = accepted(&text);
-    let vlan = Attachment { interface: "eth1".to_owned(), segment: Segment::Vlan(100) };
+    let vlan = Attachment { interface: "eth1".to_owned(), segment: Segment::Vlan(100), mode: Mode::Auto };
     assert_eq!(desired.vpcs["red"].attach, [vlan]);
     let [local, remote] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
     let tunnel = Segment::Vxlan(Vxlan { vni: 42, local, remotes: vec![remote] });
-    let tunnel = Attachment { interface: "eth0".to_owned(), segment: tunnel };
+    let tunnel = Attachment { interface: "eth0".to_owned(), segment: tunnel, mode: Mode::Auto };
     assert_eq!(desired.vpcs["blue"].attach, [Attachment::untagged("tap0"), tunnel]);
 }
 
@@ -137,4 +137,45 @@ fn the_ends_of_a_tunnel_are_hosts_of_the_underlay() {
     told("192.0.2.2", "192.0.2.1", "address 192.0.2.1 is held by the gateway itself; choose another");
     let twice = r#""192.0.2.2", "192.0.2.2""#;
     told("\"192.0.2.2\"", twice, "remotes 192.0.2.2 is taken by line 7; choose another");
+}
+
+#[test]
+fn an_attachment_has_the_mode_of_the_gateway_unless_it_has_its_own() {
+    let text = attached(
+        r#"{ interface = "eth1", vlan = 100, mode = "tc" }"#,
+        &format!(r#"[{{ interface = "tap0" }}, {}, mode = "generic" }}]"#, &TUNNEL[..TUNNEL.len() - 2]),
+    );
+    let text = text.replacen("region-1\"", "region-1\"\nmode = \"xdp\"", 1);
+    let vpcs = accepted(&text).vpcs;
+    let modes = |vpc: &str| vpcs[vpc].attach.iter().map(|is| is.mode).collect::<Vec<_>>();
+    assert_eq!((modes("red"), modes("blue")), (vec![Mode::Tc], vec![Mode::Xdp, Mode::Generic]));
+    assert_told(
+        &attached(r#"{ interface = "eth1", mode = "fast" }"#, r#"{ interface = "tap0" }"#),
+        &[r#"line 7: [[vpc]] "red": mode = "fast" is not known; choose one of "auto", "xdp", "generic", "tc""#],
+    );
+}
+
+#[test]
+fn all_attachments_of_an_interface_have_the_same_mode() {
+    let vlan = |vlan: u16, more: &str| format!(r#"{{ interface = "eth1", vlan = {vlan}{more} }}"#);
+    accepted(&attached(&vlan(1, r#", mode = "tc""#), &vlan(2, r#", mode = "tc""#)));
+    let cure = "the program is there once, write the same mode at each of its attachments";
+    assert_told(
+        &attached(&vlan(1, r#", mode = "tc""#), &vlan(2, r#", mode = "xdp""#)),
+        &[&format!(r#"line 14: [[vpc]] "blue": interface "eth1" has mode "xdp" here and "tc" on line 7; {cure}"#)],
+    );
+    // The one without a word has the gateway's.
+    assert_told(
+        &attached(
+            &vlan(1, ""),
+            &format!(r#"[{}, {{ interface = "tap0", mode = "xdp" }}]"#, vlan(2, r#", mode = "tc""#)),
+        ),
+        &[&format!(r#"line 14: [[vpc]] "blue": interface "eth1" has mode "tc" here and "auto" on line 7; {cure}"#)],
+    );
+    let tunnel = format!(r#"{}, mode = "tc" }}"#, &TUNNEL[..TUNNEL.len() - 2]);
+    assert_told(
+        &attached(&tunnel, OTHER),
+        &[&format!(r#"line 14: [[vpc]] "blue": interface "eth0" has mode "auto" here and "tc" on line 7; {cure}"#)],
+    );
+    accepted(&attached(&vlan(1, ""), &vlan(2, r#", mode = "auto""#)));
 }

@@ -7,7 +7,7 @@ fn every_error_of_all_sections_is_told_in_one_run_with_its_line() {
 [gateway]
 region = "Region 1"
 transit = "198.19.128.1/17"
-mode = "tc"
+mode = "fast"
 max_flow = 4096
 [gateway.timers]
 opening_secs = 0
@@ -52,7 +52,7 @@ max_connections = 2000000
         &[
             r#"line 3: [gateway]: region "Region 1" is not allowed; use a-z 0-9 -"#,
             "line 4: [gateway]: 198.19.128.1/17 has bits set behind its prefix; write 198.19.128.0/17",
-            r#"line 5: [gateway]: mode = "tc" is not built yet; choose one of "auto", "xdp", "generic""#,
+            r#"line 5: [gateway]: mode = "fast" is not known; choose one of "auto", "xdp", "generic", "tc""#,
             r#"line 6: [gateway]: unknown key "max_flow"; known are "region", "transit", "mode", "refuse", "icmp_per_sec", "max_flows", "timers""#,
             "line 8: [gateway.timers]: opening_secs = 0 is out of range; choose one of 1-86400",
             r#"line 12: [[vpc]] "red": vlan = 4095 is out of range; choose one of 1-4094"#,

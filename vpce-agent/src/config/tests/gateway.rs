@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{accepted, assert_told, followed_by, with};
-use crate::model::{Mode, Refuse};
+use crate::model::Refuse;
 
 fn gateway(settings: &str) -> String {
     format!("[gateway]\nregion = \"region-1\"\n{settings}\n")
@@ -12,7 +12,7 @@ fn defaults_are_those_of_the_guide_and_of_rfc_5382() {
     let gateway = accepted(&gateway("")).gateway;
     assert_eq!(gateway.region, "region-1");
     assert_eq!(gateway.transit, "198.19.128.0/17".parse().unwrap());
-    assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Auto, Refuse::Reset, 1_048_576));
+    assert_eq!((gateway.refuse, gateway.max_flows), (Refuse::Reset, 1_048_576));
     assert_eq!(gateway.icmp_per_sec, 1000);
     let timers = gateway.timers;
     assert_eq!([timers.opening, timers.established, timers.closing].map(|t| t.as_secs()), [240, 7440, 240]);
@@ -30,11 +30,10 @@ timers = { opening_secs = 1, established_secs = 86_400, closing_secs = 3 }"#,
     );
     let gateway = accepted(&text).gateway;
     assert_eq!(gateway.transit, "100.64.0.0/24".parse().unwrap());
-    assert_eq!((gateway.mode, gateway.refuse, gateway.max_flows), (Mode::Generic, Refuse::Drop, 4096));
+    assert_eq!((gateway.refuse, gateway.max_flows), (Refuse::Drop, 4096));
     assert_eq!(gateway.icmp_per_sec, 0);
     let timers = gateway.timers;
     assert_eq!([timers.opening, timers.established, timers.closing], [1, 86_400, 3].map(Duration::from_secs));
-    assert_eq!(accepted(&self::gateway("mode = \"xdp\"")).gateway.mode, Mode::Xdp);
     assert_eq!(accepted(&self::gateway("refuse = \"icmp\"")).gateway.refuse, Refuse::Icmp);
 }
 
@@ -65,15 +64,11 @@ fn the_transit_range_is_a_network_of_17_to_24_bits() {
 }
 
 #[test]
-fn words_that_are_not_built_yet_are_told_from_unknown_ones() {
-    assert_told(
-        &gateway("mode = \"tc\""),
-        &[r#"line 3: [gateway]: mode = "tc" is not built yet; choose one of "auto", "xdp", "generic""#],
-    );
+fn a_word_that_is_not_known_is_answered_by_those_that_are() {
     assert_told(
         &gateway("mode = \"fast\"\nrefuse = \"never\""),
         &[
-            r#"line 3: [gateway]: mode = "fast" is not known; choose one of "auto", "xdp", "generic""#,
+            r#"line 3: [gateway]: mode = "fast" is not known; choose one of "auto", "xdp", "generic", "tc""#,
             r#"line 4: [gateway]: refuse = "never" is not known; choose one of "reset", "icmp", "drop""#,
         ],
     );

@@ -235,6 +235,22 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
 }
 
 #[test]
+fn packets_are_handed_on_at_once_to_a_veth_end_in_another_namespace_but_never_into_a_tunnel() {
+    let mut desired = with([]);
+    desired.vpcs.get_mut("blue").unwrap().attach = vec![sample::vlan("eth0", 7), sample::vxlan("eth0", 42)];
+    let leases = Leases::default().assign(&desired, CAPACITY).unwrap();
+    let mut facts = facts(&desired, &leases);
+    let peers = |facts: &Facts| {
+        let links = compile(&desired, &leases, facts).links;
+        [sample::vlan("eth0", 7), sample::vxlan("eth0", 42)]
+            .map(|is| links[&leases.link(leases.vpcs["blue"], &is).unwrap()].peer)
+    };
+    assert_eq!(peers(&facts), [0, 0]);
+    facts.interfaces.get_mut("eth0").unwrap().apart = true;
+    assert_eq!(peers(&facts), [1, 0]);
+}
+
+#[test]
 fn a_link_keeps_its_segment_when_its_interface_goes_and_when_nobody_wants_it() {
     let mut desired = with([]);
     desired.vpcs.get_mut("blue").unwrap().attach = vec![sample::vlan("eth0", 7), sample::vxlan("eth0", 42)];

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     maps::MapError,
-    model::{Attachment, Desired, leases::Leases},
+    model::{Attachment, Desired, Kind, leases::Leases},
     neighbours::Neighbour,
     net::Interface,
 };
@@ -215,7 +215,7 @@ fn facts(desired: &Desired, leases: &Leases) -> Facts {
 }
 
 fn interface(index: u32) -> Interface {
-    Interface { index, mac: mac(index), mtu: 1500, xdp: None }
+    Interface { index, mac: mac(index), mtu: 1500, kind: Kind::Card, bridged: false, apart: false, xdp: None }
 }
 
 fn station(last: u32) -> Station {

@@ -31,7 +31,6 @@ pub(crate) fn desired() -> Desired {
     let gateway = Gateway {
         region: "region-1".to_owned(),
         transit: net("198.19.128.0/24"),
-        mode: Mode::Auto,
         refuse: Refuse::Reset,
         icmp_per_sec: 1000,
         timers: TIMERS,
@@ -89,12 +88,12 @@ pub(crate) fn gateway_endpoint() -> Endpoint {
 }
 
 pub(crate) fn vlan(interface: &str, vlan: u16) -> Attachment {
-    Attachment { interface: interface.to_owned(), segment: Segment::Vlan(vlan) }
+    Attachment { interface: interface.to_owned(), segment: Segment::Vlan(vlan), mode: Mode::Auto }
 }
 
 pub(crate) fn vxlan(interface: &str, vni: u32) -> Attachment {
     let vxlan = Vxlan { vni, local: Ipv4Addr::new(192, 0, 2, 1), remotes: vec![Ipv4Addr::new(192, 0, 2, 2)] };
-    Attachment { interface: interface.to_owned(), segment: Segment::Vxlan(vxlan) }
+    Attachment { interface: interface.to_owned(), segment: Segment::Vxlan(vxlan), mode: Mode::Auto }
 }
 
 /// An endpoint to `web` in red that asks for no address.
