@@ -21,15 +21,15 @@ const RIGHT: i32 = 90;
 const SIZE: i32 = 16;
 /// Pixels of a bar, and of the gap between rows.
 const BAR: i32 = 15;
-const GAP: i32 = 12;
-/// Pixels of the legend, and of the name of a unit.
-const LEGEND: i32 = 34;
-const UNIT: i32 = 26;
+const GAP: i32 = 14;
+/// Pixels of the legend.
+const LEGEND: i32 = 40;
 
 /// Seen well on light and on dark ground.
 const OURS: RGBColor = RGBColor(47, 129, 247);
-const OTHERS: [RGBColor; 3] = [RGBColor(139, 148, 158), RGBColor(177, 140, 90), RGBColor(120, 160, 130)];
+const OTHERS: [RGBColor; 3] = [RGBColor(139, 148, 158), RGBColor(176, 150, 120), RGBColor(120, 160, 130)];
 const GOAL: RGBColor = RGBColor(219, 97, 162);
+const SPREAD: RGBColor = RGBColor(236, 160, 50);
 /// Text, on light ground; [`STYLE`] makes it light on dark ground.
 const INK: RGBColor = RGBColor(31, 35, 40);
 const STYLE: &str = "<style>@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }</style>";
@@ -50,39 +50,28 @@ struct Bars<'r> {
 /// Never: it is drawn into memory.
 #[must_use]
 pub fn draw(results: &Results, section: &str) -> String {
-    let bars = bars(results.of(section));
+    let rows = rows(results.of(section));
     let mut names: Vec<&str> = Vec::new();
-    let mut units: Vec<&str> = Vec::new();
-    for bars in &bars {
-        let others = bars.others.iter().map(|(name, _)| *name);
-        others.for_each(|name| names.extend((!names.contains(&name)).then_some(name)));
-        let unit = bars.line.unit.as_str();
-        units.extend((!units.contains(&unit)).then_some(unit));
+    for (name, _) in rows.iter().flat_map(|row| &row.others) {
+        names.extend((!names.contains(name)).then_some(*name));
     }
-    let height =
-        LEGEND + i32::try_from(units.len()).expect("few units") * UNIT + bars.iter().map(Bars::height).sum::<i32>();
+    let height = LEGEND + rows.iter().map(Bars::height).sum::<i32>();
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, (WIDTH.unsigned_abs(), height.unsigned_abs())).into_drawing_area();
     legend(&area, &names);
     let mut top = LEGEND;
-    for unit in units {
-        let bars: Vec<_> = bars.iter().filter(|bars| bars.line.unit == unit).collect();
-        let most = bars.iter().map(|bars| bars.most()).fold(0.0, f64::max);
-        text(&area, unit, (LEFT, top + UNIT / 2), HPos::Left, FontStyle::Italic);
-        top += UNIT;
-        for bars in bars {
-            bars.draw(&area, &names, top, f64::from(WIDTH - LEFT - RIGHT) / most);
-            top += bars.height();
-        }
+    for row in rows {
+        row.draw(&area, &names, top);
+        top += row.height();
     }
     area.present().expect("memory takes it");
     drop(area);
     // Behind the opening tag.
-    svg.find('>').map_or(svg.clone(), |_| svg.replacen("\">\n", &format!("\">\n{STYLE}\n"), 1))
+    svg.replacen("\">\n", &format!("\">\n{STYLE}\n"), 1)
 }
 
 /// Rows that have a figure, in order.
-fn bars<'r>(lines: impl Iterator<Item = &'r Line>) -> Vec<Bars<'r>> {
+fn rows<'r>(lines: impl Iterator<Item = &'r Line>) -> Vec<Bars<'r>> {
     let mut rows: Vec<Bars<'r>> = Vec::new();
     for line in lines.filter(|line| line.value.is_some()) {
         if rows.last().is_none_or(|last| last.line.row != line.row) {
@@ -104,12 +93,17 @@ impl Bars<'_> {
         GAP + BAR * (1 + i32::try_from(self.others.len()).expect("few baselines"))
     }
 
+    /// What the longest bar stands for: each row has a scale of its own, as it is what it is compared
+    /// with that matters.
     fn most(&self) -> f64 {
-        self.others.iter().map(|(_, value)| *value).chain(self.line.max).fold(f64::MIN_POSITIVE, f64::max)
+        let shown =
+            self.others.iter().map(|(_, value)| *value).chain(self.line.max).chain(self.targets.iter().copied());
+        shown.fold(f64::MIN_POSITIVE, f64::max)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "pixels")]
-    fn draw(&self, area: &Area<'_>, names: &[&str], top: i32, scale: f64) {
+    fn draw(&self, area: &Area<'_>, names: &[&str], top: i32) {
+        let scale = f64::from(WIDTH - LEFT - RIGHT) / self.most();
         let right = |value: f64| LEFT + (value * scale).round() as i32;
         let middle = top + (self.height() - GAP) / 2;
         text(area, &self.line.row, (LEFT - 10, middle), HPos::Right, FontStyle::Normal);
@@ -121,16 +115,21 @@ impl Bars<'_> {
             let ours = at == top;
             let end = if ours { self.line.max.unwrap_or(value) } else { value };
             let style = if ours { FontStyle::Bold } else { FontStyle::Normal };
-            text(area, &figure(value), (right(end) + 8, at + BAR / 2), HPos::Left, style);
+            text(
+                area,
+                &format!("{} {}", figure(value), self.line.unit),
+                (right(end) + 8, at + BAR / 2),
+                HPos::Left,
+                style,
+            );
         }
         // The spread of the rounds.
         if let (Some(min), Some(max)) = (self.line.min, self.line.max) {
             let y = top + BAR / 2;
-            stroke(area, vec![(right(min), y), (right(max), y)], INK.mix(0.55), 2);
+            stroke(area, vec![(right(min), y), (right(max), y)], SPREAD.mix(1.0), 2);
         }
-        // Goals that fit on the paper.
-        for target in self.targets.iter().map(|target| right(*target)).filter(|at| *at < WIDTH - RIGHT) {
-            stroke(area, vec![(target, top - 2), (target, top + self.height() - GAP + 2)], GOAL.mix(1.0), 2);
+        for target in self.targets.iter().map(|target| right(*target)) {
+            stroke(area, vec![(target, top - 2), (target, top + BAR + 2)], GOAL.mix(1.0), 2);
         }
     }
 }
@@ -139,7 +138,7 @@ fn legend(area: &Area<'_>, names: &[&str]) {
     let others = names.iter().map(|name| (*name, color(names, name)));
     let mut left = 12;
     for (name, color) in
-        std::iter::once(("vpce, with the spread of the rounds", OURS)).chain(others).chain([("goal", GOAL)])
+        std::iter::once(("vpce", OURS)).chain(others).chain([("goal", GOAL), ("spread of the rounds", SPREAD)])
     {
         fill(area, (left, 9), (left + 11, 20), color);
         text(area, name, (left + 17, 15), HPos::Left, FontStyle::Normal);

@@ -243,9 +243,9 @@ impl Bench<'_> {
             Run { flows, script, sides: [headers; 2], ..Run::default() }
         };
         let cases = [
-            ("on an attachment, to another's MAC", attached, run(STATIONS[BACKEND], flows)),
-            ("on an attachment, to an address that is no endpoint's", attached, run(OWN_MACS[CLIENT], elsewhere)),
-            ("on an interface without an attachment", other, run(OWN_MACS[CLIENT], flows)),
+            ("to another's MAC", attached, run(STATIONS[BACKEND], flows)),
+            ("to an address that is no endpoint's", attached, run(OWN_MACS[CLIENT], elsewhere)),
+            ("by an interface without an attachment", other, run(OWN_MACS[CLIENT], flows)),
         ];
         let lay = copy(&self.harness.segments);
         let nothing = copy(&self.harness.nothing);
