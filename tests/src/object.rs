@@ -26,15 +26,19 @@ use nix::{
 };
 use vpce_common::{
     host::HostPlane,
+    index,
     layout::{
-        Admission, Backend, Dialled as MapDialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping, Settings,
-        Transit,
+        Admission, Backend, Bucket, Dialled as MapDialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping,
+        Settings, Transit,
     },
     state,
 };
 
-pub use self::connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound};
 use self::sys::{Plain, Ran};
+pub use self::{
+    apart::RECORDS,
+    connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound},
+};
 use crate::{
     Rig,
     address::ENDPOINT,
@@ -274,6 +278,15 @@ impl Object {
         flows
     }
 
+    /// Where flows are found: keys, and the numbers of their records.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(FlowKey, u32)> {
+        let flows = self.entries::<u32, Flow>("FLOWS");
+        let buckets = self.entries::<u32, Bucket>("BUCKETS");
+        let records = buckets.iter().flat_map(|(_, bucket)| index::records(bucket));
+        records.map(|slot| (flows[slot as usize].1.ends().key, slot)).collect()
+    }
+
     /// What connections hold.
     #[must_use]
     pub fn held(&self) -> Held {
@@ -292,7 +305,7 @@ impl Object {
             half_open: known().map(|(_, (_, admission))| admission.half_open.load()).collect(),
             free: known().map(free).collect(),
             flows: self.flows().len(),
-            keys: self.entries::<FlowKey, u32>("FLOW_KEYS").len(),
+            keys: self.keys().len(),
         }
     }
 

@@ -4,9 +4,10 @@
 
 use crate::{
     atomic::Atomic32,
+    index,
     layout::{
-        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
-        Local, Mapping, Pace, Settings, Stats, Transit,
+        Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
+        Link, Local, Mapping, Pace, Settings, Stats, Transit,
     },
     wire::Header,
 };
@@ -24,6 +25,12 @@ pub trait Frame<'f>: Sized {
     /// Bytes of the whole frame, Ethernet header included.
     fn length(&self) -> usize;
 
+    /// Bytes that are there to be read, of the whole frame: of one that lies in several pieces it may be
+    /// those of the first, for who would rather not ask.
+    fn at_hand(&self) -> usize {
+        self.length()
+    }
+
     /// The same frame, read from its front again, after that was moved by `head` bytes (below zero:
     /// towards new ones, whose content is anything) and the whole made `length` bytes long.
     ///
@@ -32,7 +39,7 @@ pub trait Frame<'f>: Sized {
 }
 
 /// Clock and maps. An absent entry is `None`; arrays answer every number below their size.
-pub trait Dataplane {
+pub trait Dataplane: Sized {
     /// The kernel's tick counter: costs nothing, wraps.
     fn jiffies(&self) -> u32;
     /// `SETTINGS`
@@ -71,10 +78,31 @@ pub trait Dataplane {
     fn heard(&self, heard: &Heard);
     /// `ENDED`: told where there is room.
     fn ended(&self, ended: &Ended);
-    /// `FLOW_KEYS`: the number of the record.
-    fn find(&self, key: &FlowKey) -> Option<u32>;
-    /// Enters a key that must not be there; answers whether it did.
-    fn enter(&self, key: &FlowKey, slot: u32) -> bool;
-    /// Removes a key; absent is fine.
-    fn forget(&self, key: &FlowKey);
+    /// `BUCKETS`
+    fn bucket(&self, number: u32) -> Option<&Bucket>;
+    /// [`index::look`] for any record
+    #[inline(always)]
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        self.look(key, index::NONE)
+    }
+    /// [`index::look`]
+    #[inline(always)]
+    fn look(&self, key: &FlowKey, but: u32) -> Option<u32> {
+        index::look(self, key, but)
+    }
+    /// [`index::enter`]
+    #[inline(always)]
+    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
+        index::enter(self, key, slot)
+    }
+    /// [`index::put`]
+    #[inline(always)]
+    fn put(&self, key: &FlowKey, slot: u32) -> bool {
+        index::put(self, key, slot)
+    }
+    /// [`index::forget`]
+    #[inline(always)]
+    fn forget(&self, key: &FlowKey, slot: u32) {
+        index::forget(self, key, slot);
+    }
 }

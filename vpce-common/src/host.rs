@@ -10,14 +10,19 @@ use std::{
 use crate::{
     atomic::Atomic32,
     dataplane::{Dataplane, Frame},
+    index,
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
-        Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
+        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey,
+        Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
-    path::{End, Verdict, leave, path},
+    path::{End, Verdict, fast, leave, path},
     reap,
     wire::{Be32, Header},
 };
+
+/// A seed of `Index` for tests: 64 bits each, as those of an agent.
+pub const SEED: [u64; 5] =
+    [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89, 0x4528_21e6_38d0_1377];
 
 /// All maps. Fields are the maps of the same name; fill those that the agent fills, then
 /// [`HostPlane::open_block`] for each endpoint.
@@ -38,7 +43,7 @@ pub struct HostPlane {
     pub admissions: Vec<Admission>,
     pub free: Vec<Atomic32>,
     pub flows: Vec<Flow>,
-    pub flow_keys: RefCell<HashMap<FlowKey, u32>>,
+    pub buckets: Vec<Bucket>,
     pub stats: Vec<Stats>,
     pub totals: Totals,
     pub pace: [Pace; 16],
@@ -62,6 +67,7 @@ impl HostPlane {
         for slot in endpoint.first_slot..end {
             self.free[slot as usize].store(slot + 1);
         }
+        self.buckets.resize_with(self.settings.expect("settings come first").index.mask as usize + 1, Bucket::default);
         let admission = Admission::default();
         admission.tail.store(endpoint.slots);
         let settings = self.settings.expect("settings come first");
@@ -88,13 +94,22 @@ impl HostPlane {
             bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
         };
         let whole = HostFrame { buffer: &buffer, at: HEADROOM };
-        let mut end = End::default();
-        path(self, whole.clone(), ifindex, &end);
-        let outcome = leave(self, &whole, &mut end);
+        let outcome = fast(self, whole.clone(), ifindex).unwrap_or_else(|| {
+            let mut end = End::default();
+            path(self, whole.clone(), ifindex, &end);
+            leave(self, &whole, &mut end)
+        });
         self.totals.record(outcome);
         let (start, end) = (buffer.start.get(), buffer.end.get());
         frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);
         outcome.verdict()
+    }
+
+    /// Where flows are found: keys, and the numbers of their records.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(FlowKey, u32)> {
+        let records = self.buckets.iter().flat_map(index::records);
+        records.map(|slot| (self.flows[slot as usize].ends().key, slot)).collect()
     }
 
     /// One pass of the reaper over all records.
@@ -219,18 +234,7 @@ impl Dataplane for HostPlane {
     fn ended(&self, ended: &Ended) {
         self.ended.borrow_mut().push(*ended);
     }
-    fn find(&self, key: &FlowKey) -> Option<u32> {
-        self.flow_keys.borrow().get(key).copied()
-    }
-    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
-        let mut keys = self.flow_keys.borrow_mut();
-        let new = !keys.contains_key(key);
-        if new {
-            keys.insert(*key, slot);
-        }
-        new
-    }
-    fn forget(&self, key: &FlowKey) {
-        self.flow_keys.borrow_mut().remove(key);
+    fn bucket(&self, number: u32) -> Option<&Bucket> {
+        at(&self.buckets, number)
     }
 }

@@ -5,7 +5,7 @@
 
 mod flow;
 
-pub use self::flow::{Ends, Flow, FlowKey};
+pub use self::flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS};
 use crate::{
     atomic::{Atomic32, Counter},
     reason::REASONS,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0003;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0004;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub fragments: u32,
     /// Jiffies of a second.
     pub second: u32,
+    /// How flow records are found.
+    pub index: Index,
 }
 
 /// A refused client is told nothing.
@@ -119,6 +121,9 @@ pub struct Link {
     pub local: Be32,
     /// Bytes of the largest IP packet that can leave by it.
     pub mtu: u32,
+    /// 1: the interface is a veth whose other end is in another network namespace, so a packet can be
+    /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is.
+    pub peer: u32,
 }
 
 /// Who a frame on a link goes to.
@@ -374,6 +379,20 @@ pub struct Pass {
 }
 
 impl Station {
+    /// A station; put together as words, since the verifier refuses to have a MAC's written across the
+    /// words of its stack.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(mac: Mac, hop: Mac, vtep: Be32) -> Self {
+        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (mac.0, hop.0);
+        Self::from_words([
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            vtep.raw(),
+        ])
+    }
+
     /// As four words.
     #[must_use]
     #[inline(always)]
@@ -388,6 +407,19 @@ impl Station {
     pub const fn from_words(words: [u32; 4]) -> Self {
         // SAFETY: 16 bytes, and any bytes are a `Station`.
         unsafe { core::mem::transmute(words) }
+    }
+}
+
+impl Transit {
+    /// Number of the record that a transit port leads to.
+    #[must_use]
+    #[inline(always)]
+    pub const fn slot(&self, port: Be16) -> Option<u32> {
+        let port = port.get() as u32;
+        if self.slots == 0 || port < FIRST_PORT {
+            return None;
+        }
+        Some(self.first_slot + ((port - FIRST_PORT) & (self.slots - 1)))
     }
 }
 
@@ -416,9 +448,10 @@ impl Endpoint {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 32);
+    assert!(size_of::<Settings>() == 80);
+    assert!(size_of::<Bucket>() == 64);
     assert!(size_of::<Ingress>() == 8);
-    assert!(size_of::<Link>() == 28);
+    assert!(size_of::<Link>() == 32);
     assert!(size_of::<Station>() == 16);
     assert!(size_of::<Prefix>() == 8);
     assert!(size_of::<Local>() == 8);

@@ -14,6 +14,7 @@ pub mod checksum;
 pub mod dataplane;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
+pub mod index;
 pub mod layout;
 pub mod path;
 pub mod reap;

@@ -61,9 +61,8 @@ pub fn put<D: Dataplane>(plane: &D, endpoint: &Endpoint, admission: &Admission, 
 #[inline(always)]
 pub fn retire<D: Dataplane>(plane: &D, flow: &Flow, slot: u32, state: u32) -> bool {
     let retired = flow.state.swap_if(state, (state & !BITS) | BUSY).is_ok();
-    // Of two records that were opened for one packet only one has the key.
-    if retired && state & BITS != 0 && plane.find(&flow.ends().key) == Some(slot) {
-        plane.forget(&flow.ends().key);
+    if retired && state & BITS != 0 {
+        plane.forget(&flow.ends().key, slot);
     }
     retired
 }

@@ -54,6 +54,11 @@ impl<'f> Frame<'f> for XdpFrame<'f> {
     }
 
     #[inline(always)]
+    fn at_hand(&self) -> usize {
+        self.end - self.at
+    }
+
+    #[inline(always)]
     fn reframe(&self, head: i32, length: usize) -> Option<Self> {
         // SAFETY: the context of this run; no header taken before is used after it.
         if head != 0 && unsafe { bpf_xdp_adjust_head(self.context, head) } != 0 {

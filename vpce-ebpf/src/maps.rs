@@ -3,10 +3,10 @@
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
 //! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, MAPPINGS, ENDPOINTS,
 //! BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
-//! FLOWS, `FLOW_KEYS`, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
+//! HINTS, FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
-    bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST},
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     helpers::bpf_jiffies64,
     macros::map,
     maps::{
@@ -17,9 +17,10 @@ use aya_ebpf::{
 use vpce_common::{
     atomic::Atomic32,
     dataplane::Dataplane,
+    index,
     layout::{
-        Admission, Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress, Link,
-        Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
+        Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
+        Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
     },
 };
 
@@ -27,6 +28,10 @@ use vpce_common::{
 pub static SETTINGS: Array<Settings> = Array::pinned(1, 0);
 #[map]
 pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
+/// The links that were found last, by interface and network as far as these tell them apart: an entry of
+/// INGRESS is a copy of what its link says of itself, so that whoever guesses the link knows it.
+#[map]
+pub static HINTS: Array<Atomic32> = Array::pinned(HINTS_LENGTH, 0);
 #[map]
 pub static LINKS: Array<Link> = Array::pinned(4096, 0);
 #[map]
@@ -45,10 +50,12 @@ pub static TRANSIT: Array<Transit> = Array::pinned(TRANSIT_ADDRESSES, 0);
 pub static ADMISSIONS: Array<Admission> = Array::pinned(16384, 0);
 #[map]
 pub static FREE: Array<Atomic32> = Array::pinned(4096, 0);
+/// Mapped by nobody; but only so does the kernel begin the values on a cache line.
 #[map]
-pub static FLOWS: Array<Flow> = Array::pinned(4096, 0);
+pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
+/// As of FLOWS.
 #[map]
-pub static FLOW_KEYS: HashMap<FlowKey, u32> = HashMap::pinned(4096, 0);
+pub static BUCKETS: Array<Bucket> = Array::pinned(1024, BPF_F_MMAPABLE);
 #[map]
 pub static STATS: PerCpuArray<Stats> = PerCpuArray::pinned(16384, 0);
 #[map]
@@ -64,6 +71,9 @@ pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
 /// Bytes, not entries. Read by the agent that runs the reaper.
 #[map]
 pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
+
+/// Twice as many as there are links.
+const HINTS_LENGTH: u32 = 8192;
 
 /// The dataplane in the kernel.
 pub struct Kernel;
@@ -81,8 +91,15 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn ingress(&self, at: &Ingress) -> Option<u32> {
+        let hint = HINTS.get(at.ifindex.wrapping_add(at.segment.id() << 5) % HINTS_LENGTH)?;
+        let number = hint.load();
+        if LINKS.get(number).is_some_and(|link| link.ifindex == at.ifindex && link.segment == at.segment) {
+            return Some(number);
+        }
         // SAFETY: copied at once; a torn u32 can't be.
-        unsafe { INGRESS.get(at) }.copied()
+        let number = unsafe { INGRESS.get(at) }.copied()?;
+        hint.store(number);
+        Some(number)
     }
     #[inline(always)]
     fn link(&self, number: u32) -> Option<&Link> {
@@ -90,7 +107,7 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn address(&self, local: &Local) -> Option<u32> {
-        // SAFETY: as in `ingress`.
+        // SAFETY: copied at once; a torn u32 can't be.
         unsafe { ADDRESSES.get(local) }.copied()
     }
     #[inline(always)]
@@ -152,16 +169,50 @@ impl Dataplane for Kernel {
         let _ = ENDED.output::<Ended>(ended, 0);
     }
     #[inline(always)]
-    fn find(&self, key: &FlowKey) -> Option<u32> {
-        // SAFETY: as in `ingress`.
-        unsafe { FLOW_KEYS.get(key) }.copied()
+    fn bucket(&self, number: u32) -> Option<&Bucket> {
+        BUCKETS.get(number)
     }
     #[inline(always)]
-    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
-        FLOW_KEYS.insert(key, slot, BPF_NOEXIST.into()).is_ok()
+    fn look(&self, key: &FlowKey, but: u32) -> Option<u32> {
+        // SAFETY: a valid key.
+        let found = unsafe { look(key, but) };
+        (found != index::NONE).then_some(found)
     }
     #[inline(always)]
-    fn forget(&self, key: &FlowKey) {
-        let _ = FLOW_KEYS.remove(key);
+    fn put(&self, key: &FlowKey, slot: u32) -> bool {
+        // SAFETY: a valid key.
+        unsafe { put(key, slot) != 0 }
     }
+    #[inline(always)]
+    fn forget(&self, key: &FlowKey, slot: u32) {
+        // SAFETY: a valid key.
+        unsafe { forget(key, slot) };
+    }
+}
+
+// Functions of their own, and global: the verifier looks at their loops once, not once for each call.
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
+    // SAFETY: the kernel checks what global functions are called with; null is left to us.
+    let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
+    index::look(&Kernel, key, but).unwrap_or(index::NONE)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn put(key: *const FlowKey, slot: u32) -> u32 {
+    // SAFETY: as in `look`.
+    let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
+    index::put(&Kernel, key, slot).into()
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn forget(key: *const FlowKey, slot: u32) -> u32 {
+    // SAFETY: as in `look`.
+    let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
+    index::forget(&Kernel, key, slot);
+    0
 }

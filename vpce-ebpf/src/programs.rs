@@ -15,8 +15,9 @@ use aya_log_ebpf::debug;
 use vpce_common::{
     dataplane::Dataplane as _,
     layout::Pass,
-    path::{self, End},
+    path::{self, End, Outcome},
     reap,
+    reason::DropReason,
 };
 
 use crate::{
@@ -27,10 +28,23 @@ use crate::{
 /// Takes one frame through the gateway.
 #[xdp(frags)]
 pub fn vpce(ctx: XdpContext) -> u32 {
+    let done = fast(&ctx);
+    if done != NOT_DONE {
+        return done;
+    }
     let mut end = End::default();
     decide(&ctx, &end);
     // SAFETY: the context of this run, and a value that outlives the call.
     unsafe { leave(ctx.ctx, &raw mut end) }
+}
+
+/// No action of XDP.
+const NOT_DONE: u32 = u32::MAX;
+
+/// The fast lane; answers the action, or [`NOT_DONE`].
+#[inline(never)]
+fn fast(ctx: &XdpContext) -> u32 {
+    path::fast(&Kernel, XdpFrame::new(ctx), ingress(ctx)).map_or(NOT_DONE, |outcome| counted(ctx, outcome))
 }
 
 /// Decides what becomes of a packet. A function of its own, so that its stack is free again when the end
@@ -53,7 +67,12 @@ unsafe extern "C" fn leave(ctx: *mut xdp_md, end: *mut End) -> u32 {
     // SAFETY: as the caller's.
     let Some(end) = (unsafe { end.as_mut() }) else { return XDP_ABORTED };
     let ctx = XdpContext::new(ctx);
-    let outcome = path::leave(&Kernel, &XdpFrame::new(&ctx), end);
+    counted(&ctx, path::leave(&Kernel, &XdpFrame::new(&ctx), end))
+}
+
+/// Counts a packet; answers the action.
+#[inline(always)]
+fn counted(ctx: &XdpContext, outcome: Outcome) -> u32 {
     if let Some(totals) = TOTALS.get(0) {
         totals.record(outcome);
     }
@@ -61,10 +80,16 @@ unsafe extern "C" fn leave(ctx: *mut xdp_md, end: *mut End) -> u32 {
         return XDP_PASS;
     }
     if outcome.is_drop() {
-        debug!(&ctx, "dropped: {}", outcome.reason().name());
+        tell(ctx, outcome.reason());
     }
     // Not XDP_TX: a veth peer without an XDP program would never see the answer.
     if outcome.out == 0 { XDP_DROP } else { redirect(outcome.out) }
+}
+
+/// A function of its own: what is not asked for costs nothing where packets are quick.
+#[inline(never)]
+fn tell(ctx: &XdpContext, reason: DropReason) {
+    debug!(ctx, "dropped: {}", reason.name());
 }
 
 /// Looks at a range of flow records and frees what is over. Run by the agent, never attached.

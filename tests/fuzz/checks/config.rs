@@ -57,7 +57,7 @@ fn facts(desired: &Desired) -> Facts {
         let is = Interface { index, mac: Mac([2, 0, 0, 0, 0, 1]), mtu: 1500, xdp: None };
         (attachment.interface.clone(), is)
     });
-    Facts { hertz: 250, interfaces: interfaces.collect(), neighbours: BTreeMap::new() }
+    Facts { hertz: 250, seed: [1; 5], interfaces: interfaces.collect(), neighbours: BTreeMap::new() }
 }
 
 fn assert_sound(desired: &Desired, entries: &Entries) {

@@ -9,14 +9,14 @@ use aya::{
 };
 use vpce_common::{
     host::HostPlane,
-    layout::{Admission, Datagram, Flow, FlowKey, Prefix, Totals},
+    layout::{Admission, Datagram, Flow, Index, Prefix, Totals, WAYS},
 };
 
 use super::Object;
 use crate::{Rig, binary};
 
 /// Flow records that there is room for, where no test asks for more.
-const RECORDS: u32 = 1024;
+pub const RECORDS: u32 = 1024;
 
 const ADMISSION: usize = size_of::<Admission>() / 4;
 const FLOW: usize = size_of::<Flow>() / 4;
@@ -35,9 +35,10 @@ impl Object {
         fs::create_dir_all(&maps).expect("a directory for pins");
         let mut loader = EbpfLoader::new();
         loader.default_map_pin_directory(&maps);
-        for map in ["FREE", "FLOWS", "FLOW_KEYS"] {
+        for map in ["FREE", "FLOWS"] {
             loader.map_max_entries(map, records);
         }
+        loader.map_max_entries("BUCKETS", Index::buckets(records));
         // As the agent does that is not told to log.
         loader.override_global(aya_log::LEVEL, &0u8, true);
         let mut object = loader.load_file(binary("VPCE_EBPF_OBJECT")).expect("the object");
@@ -68,7 +69,7 @@ impl Object {
         self.refill("INGRESS", plane.ingress.iter().map(|(at, link)| (*at, *link)));
         self.refill("ADDRESSES", plane.addresses.iter().map(|(local, endpoint)| (*local, *endpoint)));
         self.refill("MAPPINGS", plane.mappings.iter().map(|(dialled, mapping)| (*dialled, *mapping)));
-        self.refill::<FlowKey, u32>("FLOW_KEYS", []);
+        self.put("BUCKETS", plane.buckets.iter().map(|_| [0u32; WAYS]));
         self.refill::<Datagram, vpce_common::layout::FirstFragment>("FRAGMENTS", []);
         let mut prefixes: LpmTrie<_, Prefix, u32> = Map::LpmTrie(self.map("PREFIXES")).try_into().expect("PREFIXES");
         for ((bits, prefix), endpoint) in &plane.prefixes {
@@ -93,12 +94,6 @@ impl Object {
             Map::PerCpuArray(self.map("TOTALS")).try_into().expect("TOTALS");
         let cpus = totals.get(&0, 0).expect("the counters");
         (0..size_of::<Totals>() / 8).map(|place| cpus.iter().map(|cpu| cpu[place]).sum()).collect()
-    }
-
-    /// Where flows are found.
-    #[must_use]
-    pub fn keys(&self) -> Vec<(FlowKey, u32)> {
-        self.entries("FLOW_KEYS")
     }
 
     /// Open and half-open connections of the first endpoints.

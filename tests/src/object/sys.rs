@@ -62,7 +62,7 @@ unsafe impl Plain for vpce_common::layout::Endpoint {}
 // SAFETY: as above.
 unsafe impl Plain for vpce_common::layout::Flow {}
 // SAFETY: as above.
-unsafe impl Plain for vpce_common::layout::FlowKey {}
+unsafe impl Plain for vpce_common::layout::Bucket {}
 
 /// What became of the last of some runs.
 pub struct Ran {

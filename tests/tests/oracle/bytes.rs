@@ -114,7 +114,7 @@ fn assert_whole(plane: &HostPlane) {
 
     plane.jiffies.set(LATER);
     plane.reap();
-    assert_eq!(plane.flow_keys.borrow().len(), 0, "keys of flows that are over");
+    assert_eq!(plane.keys().len(), 0, "keys of flows that are over");
     for (admission, endpoint) in plane.admissions.iter().zip(&plane.endpoints) {
         let (head, tail) = (admission.head.load(), admission.tail.load());
         let mut free: Vec<u32> =

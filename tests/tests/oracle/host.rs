@@ -55,10 +55,9 @@ impl Gateway for Host {
     }
 
     fn state(&self) -> State {
-        let flows = self.0.flow_keys.borrow();
-        let flows = flows.iter().map(|(key, slot)| {
-            let flow = &self.0.flows[*slot as usize];
-            flow_state(key, flow.state.load(), flow.ends())
+        let flows = self.0.keys().into_iter().map(|(key, slot)| {
+            let flow = &self.0.flows[slot as usize];
+            flow_state(&key, flow.state.load(), flow.ends())
         });
         let counts = self.0.admissions.iter().map(|admission| (admission.open.load(), admission.half_open.load()));
         let totals = &self.0.totals;

@@ -3,13 +3,17 @@
 use std::net::Ipv4Addr;
 
 use vpce_common::{
-    host::HostPlane,
+    host::{HostPlane, SEED},
     layout::{
-        Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings, Station,
+        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings,
+        Station,
     },
     wire::{Be16, Be32, Mac},
 };
-use vpce_tests::oracle::{Config, Oracle};
+use vpce_tests::{
+    object::RECORDS,
+    oracle::{Config, Oracle},
+};
 
 /// How many interfaces the gateway has.
 pub const INTERFACES: usize = 4;
@@ -60,6 +64,7 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
         errors: u32::MAX,
         fragments: LONG,
         second: 1000,
+        index: Index::new(RECORDS, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
     links(&mut plane, interfaces);
@@ -130,7 +135,7 @@ fn links(plane: &mut HostPlane, interfaces: Interfaces) {
     for (number, (ifindex, vpc, segment, mtu)) in (0..).zip(links) {
         let mac = mac(0xa, u8::try_from(number).expect("few links"));
         let local = if segment.is_vxlan() { ip("192.0.2.1") } else { Be32::default() };
-        plane.links.push(Link { ifindex, address: ip("10.0.0.254"), mac, vpc, segment, local, mtu });
+        plane.links.push(Link { ifindex, address: ip("10.0.0.254"), mac, vpc, segment, local, mtu, peer: 0 });
         if ifindex != 0 {
             plane.ingress.insert(Ingress { ifindex, segment }, number);
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aya::maps::{MapInfo, MapType};
 use vpce_common::layout::{
-    Admission, Backend, Datagram, Dialled, Endpoint, FirstFragment, Flow, FlowKey, Ingress, LAYOUT, Link, Local,
+    Admission, Backend, Bucket, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link, Local,
     Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
 };
 
@@ -61,6 +61,7 @@ pub struct Shape {
 enum Entries {
     Fixed(u32),
     MaxFlows,
+    Buckets,
 }
 
 impl Shape {
@@ -74,13 +75,14 @@ impl Shape {
         match self.entries {
             Entries::Fixed(entries) => entries,
             Entries::MaxFlows => max_flows,
+            Entries::Buckets => Index::buckets(max_flows),
         }
     }
 
     /// Whether its size follows `max_flows`.
     #[must_use]
     pub const fn follows_max_flows(&self) -> bool {
-        matches!(self.entries, Entries::MaxFlows)
+        matches!(self.entries, Entries::MaxFlows | Entries::Buckets)
     }
 }
 
@@ -91,12 +93,13 @@ pub const MAX_ENDPOINTS: u32 = 16384;
 
 /// All maps of the object.
 pub const MAPS: &[Shape] = {
-    use Entries::{Fixed, MaxFlows};
+    use Entries::{Buckets, Fixed, MaxFlows};
     use MapType::{Array, Hash, LpmTrie, LruHash, PerCpuArray, RingBuf};
     const N: usize = size_of::<u32>();
     &[
         Shape::new("SETTINGS", Array, N, size_of::<Settings>(), Fixed(1)),
         Shape::new("INGRESS", Hash, size_of::<Ingress>(), N, Fixed(MAX_LINKS)),
+        Shape::new("HINTS", Array, N, N, Fixed(2 * MAX_LINKS)),
         Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)),
         Shape::new("ADDRESSES", Hash, size_of::<Local>(), N, Fixed(MAX_ENDPOINTS)),
         Shape::new("PREFIXES", LpmTrie, N + size_of::<Prefix>(), N, Fixed(MAX_PREFIXES)),
@@ -107,7 +110,7 @@ pub const MAPS: &[Shape] = {
         Shape::new("ADMISSIONS", Array, N, size_of::<Admission>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("FREE", Array, N, N, MaxFlows),
         Shape::new("FLOWS", Array, N, size_of::<Flow>(), MaxFlows),
-        Shape::new("FLOW_KEYS", Hash, size_of::<FlowKey>(), N, MaxFlows),
+        Shape::new("BUCKETS", Array, N, size_of::<Bucket>(), Buckets),
         Shape::new("STATS", PerCpuArray, N, size_of::<Stats>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TOTALS", PerCpuArray, N, size_of::<Totals>(), Fixed(1)),
         Shape::new("PACE", PerCpuArray, N, size_of::<Pace>(), Fixed(MAX_LINKS)),

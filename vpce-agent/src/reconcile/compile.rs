@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use vpce_common::{
     layout::{
-        self, ADDRESS_SLOTS, Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, Settings,
-        Transit,
+        self, ADDRESS_SLOTS, Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix,
+        Settings, Transit,
     },
     wire::{self, Be16, Be32},
 };
@@ -36,6 +36,8 @@ const FRAGMENTS_SECS: u32 = 30;
 pub struct Facts {
     /// Kernel ticks in a second.
     pub hertz: u32,
+    /// What flow records are found by; as long as the maps live it must not change.
+    pub seed: [u64; 5],
     /// Interfaces that are there, by name.
     pub interfaces: BTreeMap<String, Interface>,
     /// Where backends are, by number of the backend.
@@ -46,7 +48,7 @@ pub struct Facts {
 #[must_use]
 pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     let mut entries = Entries {
-        settings: settings(&desired.gateway, facts.hertz),
+        settings: settings(&desired.gateway, facts),
         ingress: BTreeMap::new(),
         links: BTreeMap::new(),
         addresses: BTreeMap::new(),
@@ -64,7 +66,7 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     entries
 }
 
-fn settings(gateway: &Gateway, hertz: u32) -> Settings {
+fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
     Settings {
         layout: LAYOUT,
         transit: gateway.transit.network().into(),
@@ -75,8 +77,9 @@ fn settings(gateway: &Gateway, hertz: u32) -> Settings {
             Refuse::Icmp => layout::ICMP,
         },
         errors: gateway.icmp_per_sec,
-        fragments: FRAGMENTS_SECS.saturating_mul(hertz),
-        second: hertz,
+        fragments: FRAGMENTS_SECS.saturating_mul(facts.hertz),
+        second: facts.hertz,
+        index: Index::new(gateway.max_flows, facts.seed),
     }
 }
 

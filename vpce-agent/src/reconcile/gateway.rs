@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
@@ -91,14 +92,16 @@ impl Gateway {
     /// # Errors
     /// When state and dataplane do not belong together, or desired state can't be served.
     pub fn start(dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
-        let filled = dataplane.maps.settings()?.layout == LAYOUT;
+        let settings = dataplane.maps.settings()?;
+        let filled = settings.layout == LAYOUT;
         let leases = match store.load()? {
             Some(leases) if filled => leases,
             Some(leases) => leases.without_flows(),
             None if filled => return Err(ReconcileError::StateLost),
             None => Leases::default(),
         };
-        let facts = Facts { hertz: hertz(), ..Facts::default() };
+        let seed = if filled { settings.index.seed } else { seed() };
+        let facts = Facts { hertz: hertz(), seed, ..Facts::default() };
         let adopted = adopt(&dataplane, &leases)?;
         let alarms = watch::expecting(&dataplane.maps, &leases)?;
         let mut gateway = Self {
@@ -309,6 +312,12 @@ impl Gateway {
         leases.endpoints.retain(|number, _| !empty.contains(number));
         Ok(Some(leases))
     }
+}
+
+/// Random numbers.
+fn seed() -> [u64; 5] {
+    // Each hasher of the standard library has random keys.
+    std::array::from_fn(|_| RandomState::new().build_hasher().finish())
 }
 
 /// Where an earlier agent knew backends to be.

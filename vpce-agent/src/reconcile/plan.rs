@@ -51,6 +51,7 @@ pub(super) const NO_LINK: Link = Link {
     segment: Segment::UNTAGGED,
     local: Be32::new(0),
     mtu: 0,
+    peer: 0,
 };
 const NO_STATION: Station = Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) };
 pub(super) const NO_BACKEND: Backend =

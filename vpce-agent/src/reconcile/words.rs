@@ -111,6 +111,7 @@ mod tests {
             segment,
             local: Ipv4Addr::new(192, 0, 2, 1).into(),
             mtu: 1500,
+            peer: 0,
         }
     }
 

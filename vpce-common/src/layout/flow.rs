@@ -7,7 +7,7 @@ use crate::{
     wire::{Be16, Be32},
 };
 
-/// Key of `FLOW_KEYS`: a connection as its client sees it. The value is the number of its record.
+/// A connection as its client sees it: what [`crate::index`] finds its record by.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
@@ -23,6 +23,58 @@ pub struct FlowKey {
     pub vpc: u16,
     /// IP protocol number.
     pub protocol: u16,
+}
+
+/// Entries of a bucket.
+pub const WAYS: usize = 16;
+
+/// How [`crate::index`] finds flow records.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Index {
+    /// What it hashes with: random, and the same for as long as the maps are.
+    pub seed: [u64; 5],
+    /// Number of the last bucket.
+    pub mask: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+impl Index {
+    /// That of a gateway with so many flow records.
+    #[must_use]
+    pub const fn new(max_flows: u32, seed: [u64; 5]) -> Self {
+        Self { seed, mask: Self::buckets(max_flows) - 1, reserved: 0 }
+    }
+
+    /// Buckets for so many flow records: a power of two, so that at most a quarter of the entries is used.
+    #[must_use]
+    pub const fn buckets(max_flows: u32) -> u32 {
+        max_flows.div_ceil(WAYS as u32 / 4).next_power_of_two()
+    }
+}
+
+/// Value of `BUCKETS`: the numbers of up to [`WAYS`] records, as [`crate::index`] writes them; 0: none.
+#[repr(C, align(64))]
+#[derive(Debug, Default)]
+pub struct Bucket([Atomic32; WAYS]);
+
+impl Bucket {
+    /// An entry; numbers go round.
+    #[inline(always)]
+    pub fn way(&self, number: usize) -> &Atomic32 {
+        &self.0[number % WAYS]
+    }
+}
+
+impl FlowKey {
+    /// As two words, to compare.
+    #[must_use]
+    #[inline(always)]
+    pub const fn halves(self) -> [u64; 2] {
+        // SAFETY: 16 bytes without padding.
+        unsafe { core::mem::transmute(self) }
+    }
 }
 
 /// Value of `FLOWS`, by number of the record: both translations of one connection, and its state.
@@ -91,6 +143,15 @@ impl Flow {
     pub fn ends(&self) -> &Ends {
         // SAFETY: as for `Sync`.
         unsafe { &*self.ends.get() }
+    }
+
+    /// Whether the client is known to be there.
+    #[must_use]
+    #[inline(always)]
+    pub fn knows(&self, link: u32, station: Station) -> bool {
+        let [a, b, c, d] = station.words();
+        let [aa, bb, cc, dd] = self.client().words();
+        (self.client_link.load() ^ link) | (a ^ aa) | (b ^ bb) | (c ^ cc) | (d ^ dd) == 0
     }
 
     /// Notes where the client is now.

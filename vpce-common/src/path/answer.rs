@@ -34,7 +34,7 @@ pub(super) fn arp<'f, D: Dataplane>(plane: &D, arrival: &Arrival<'_>, frame: &mu
         plane.heard(&Heard {
             link: arrival.link_number,
             address,
-            station: Station { mac: Mac(arp.sha), ..arrival.station },
+            station: Station::new(Mac(arp.sha), arrival.station.hop, arrival.station.vtep),
         });
     }
     if arp.oper != ARP_REQUEST || arp.spa == arp.tpa || !ours(plane, arrival, wanted) {

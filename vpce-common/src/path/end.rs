@@ -6,7 +6,7 @@ use super::{link::Arrival, refuse::Tell};
 use crate::{
     layout::Station,
     reason::DropReason,
-    wire::{Be16, Be32, Mac},
+    wire::{Be16, Be32},
 };
 
 /// What becomes of a packet: all that is left to do about it. Stages write it in place.
@@ -19,14 +19,16 @@ pub struct End {
     pub(super) act: Cell<Act>,
     /// Why it is dropped.
     pub(super) reason: Cell<DropReason>,
+    /// 1: it was to open a connection, and opened none.
+    pub(super) refused: Cell<u8>,
+    /// Padding is uninitialised, which the verifier refuses to pass on.
+    pad: u8,
     /// What the frame carries, as `EtherType`.
     pub(super) kind: Cell<[u8; 2]>,
     /// Bytes in front of that.
-    pub(super) head: Cell<u32>,
+    pub(super) head: Cell<u16>,
     /// Number of the endpoint that it counts for, or [`NOBODY`].
     pub(super) endpoint: Cell<u32>,
-    /// 1: it was to open a connection, and opened none.
-    pub(super) refused: Cell<u32>,
     pub(super) leave: Cell<Leave>,
     pub(super) tell: Cell<Tell>,
 }
@@ -80,7 +82,7 @@ impl Default for End {
     fn default() -> Self {
         let leave = Leave {
             link: 0,
-            to: Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) },
+            to: Station::from_words([0; 4]),
             entropy: Be16::new(0),
             mss: 0,
             as_what: As::Refusal,
@@ -89,10 +91,11 @@ impl Default for End {
         Self {
             act: Cell::new(Act::Pass),
             reason: Cell::new(DropReason::Internal),
+            refused: Cell::new(0),
+            pad: 0,
             kind: Cell::new([0; 2]),
             head: Cell::new(0),
             endpoint: Cell::new(NOBODY),
-            refused: Cell::new(0),
             leave: Cell::new(leave),
             tell: Cell::new(Tell { kind: 0, code: 0, mtu: 0, from: Be32::new(0) }),
         }
@@ -162,7 +165,8 @@ impl End {
     #[inline(always)]
     pub(super) fn frame(&self, kind: [u8; 2], head: u32) {
         self.kind.set(kind);
-        self.head.set(head);
+        #[expect(clippy::cast_possible_truncation, reason = "at most VXLAN's wrap")]
+        self.head.set(head as u16);
     }
 
     /// Why it was dropped.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Ends, FIRST_PORT, Flow, Link},
+    layout::{Ends, Flow, Link},
     reason::DropReason,
     state,
     wire::{Be16, Be32, Ipv4Hdr, TIME_EXCEEDED, UNREACHABLE},
@@ -129,12 +129,8 @@ pub(super) fn answered<D: Dataplane>(
 ) -> Stage<Answered> {
     let nobodys = || arrival.end.drop(DropReason::NotAReply);
     let transit = plane.transit(arrival.settings.transit_number(to.0)).ok_or_else(nobodys)?;
-    let port = u32::from(to.1.get());
-    if transit.slots == 0 || port < FIRST_PORT {
-        return Err(nobodys());
-    }
+    let slot = transit.slot(to.1).ok_or_else(nobodys)?;
     let stray = |reason| arrival.end.drop_at(transit.endpoint, reason);
-    let slot = transit.first_slot + ((port - FIRST_PORT) & (transit.slots - 1));
     let flow = plane.flow(slot).ok_or_else(nobodys)?;
     let state = flow.state.load();
     let ends = flow.ends();

@@ -24,7 +24,7 @@ pub struct Outcome {
 
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Passed,
     Forwarded,
     Replied,
@@ -33,7 +33,11 @@ enum What {
 }
 
 impl Outcome {
-    const fn dropped(reason: DropReason) -> Self {
+    pub(super) const fn left(what: What, out: u32) -> Self {
+        Self { what, reason: DropReason::Internal, out }
+    }
+
+    pub(super) const fn dropped(reason: DropReason) -> Self {
         Self { what: What::Dropped, reason, out: 0 }
     }
 
@@ -88,7 +92,7 @@ impl Totals {
 impl Stats {
     /// Counts one packet of the endpoint.
     #[inline(always)]
-    fn record(&self, refused: u32, outcome: Outcome, bytes: u64) {
+    pub(super) fn record(&self, refused: u8, outcome: Outcome, bytes: u64) {
         match outcome.what {
             What::Forwarded => {
                 self.forward_packets.add(1);
@@ -114,7 +118,7 @@ pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
         return Outcome { what: What::Passed, reason: DropReason::Internal, out: 0 };
     }
     // Of the tenant's frame: Ethernet, and what follows.
-    let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head.get() as usize);
+    let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head.get().into());
     let outcome = carry_out(plane, frame, end);
     if end.endpoint.get() != NOBODY
         && let Some(stats) = plane.stats(end.endpoint.get())
@@ -126,7 +130,7 @@ pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
 
 #[inline(always)]
 fn carry_out<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) -> Outcome {
-    let (reason, kind, head) = (end.reason.get(), end.kind.get(), end.head.get());
+    let (reason, kind, head) = (end.reason.get(), end.kind.get(), end.head.get().into());
     match end.act.get() {
         Act::Leave | Act::Pass => {}
         Act::Drop => return Outcome::dropped(reason),

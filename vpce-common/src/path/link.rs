@@ -16,7 +16,7 @@ use crate::{
 /// Bytes of what VXLAN wraps around a frame: Ethernet, IPv4, UDP and its own header.
 const VXLAN_WRAP: u32 = ETH + 20 + 8 + 8;
 /// Bytes of the Ethernet header.
-const ETH: u32 = 14;
+pub(super) const ETH: u32 = 14;
 /// Bytes of a VLAN tag.
 const VLAN: u32 = 4;
 
@@ -69,7 +69,7 @@ pub(super) fn arrive<'f, 'p, D: Dataplane, F: Frame<'f>>(
         settings,
         link_number: 0,
         link: plane.link(0)?,
-        station: Station { mac: eth.from, hop: Mac::default(), vtep: Be32::new(0) },
+        station: Station::new(eth.from, Mac([0; 6]), Be32::new(0)),
         to: eth.to,
         kind: eth.kind,
         head: ETH,
@@ -117,7 +117,7 @@ fn vxlan<'f, D: Dataplane, F: Frame<'f>>(
     if plane.link(number)?.local != Be32::from_wire(ip.dst_addr) {
         return None;
     }
-    arrival.station = Station { mac: inner.from, hop: arrival.station.mac, vtep: Be32::from_wire(ip.src_addr) };
+    arrival.station = Station::new(inner.from, arrival.station.mac, Be32::from_wire(ip.src_addr));
     (arrival.to, arrival.kind) = (inner.to, inner.kind);
     arrival.behind(VXLAN_WRAP)?;
     Some(number)

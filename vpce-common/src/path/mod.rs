@@ -10,6 +10,7 @@ mod answer;
 mod end;
 mod error;
 mod exit;
+mod fast;
 mod forward;
 mod fragment;
 mod leave;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use self::{
     end::End,
+    fast::fast,
     leave::{Outcome, leave},
 };
 use self::{end::Ended, link::Arrival, packet::Part, transport::Transport};

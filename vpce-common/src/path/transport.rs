@@ -35,6 +35,9 @@ pub(super) trait Transport {
     /// Whether it may open a flow.
     fn opens(&self) -> bool;
 
+    /// Whether it can be in the midst of a connection: it neither opens nor ends one.
+    fn is_plain(&self) -> bool;
+
     /// Notes in a new flow what its first packet says.
     fn begin(&self, flow: &Flow);
 
@@ -85,6 +88,11 @@ impl Transport for Tcp<'_> {
     #[inline(always)]
     fn opens(&self) -> bool {
         self.segment.opens()
+    }
+
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.segment.flags & (tcp::SYN | tcp::FIN | tcp::RST | tcp::ACK) == tcp::ACK
     }
 
     #[inline(always)]
@@ -141,6 +149,11 @@ impl Transport for Udp<'_> {
 
     #[inline(always)]
     fn opens(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
         true
     }
 

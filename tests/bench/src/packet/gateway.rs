@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 
 use vpce_common::{
     checksum,
-    host::HostPlane,
+    host::{HostPlane, SEED},
     layout::{
-        ADDRESS_SLOTS, Backend, Dialled, Endpoint, FIRST_PORT, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment,
-        Settings, Station,
+        ADDRESS_SLOTS, Backend, Dialled, Endpoint, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET,
+        Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -234,6 +234,7 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
         errors: 1000,
         fragments: LONG,
         second: 1000,
+        index: Index::new(size.endpoints * size.slots, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
     let links = if interfaces[0] == interfaces[1] { 1 } else { 2 };
@@ -247,6 +248,7 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
             segment: Segment::UNTAGGED,
             local: Be32::default(),
             mtu: 1500,
+            peer: 0,
         });
         plane.ingress.insert(Ingress { ifindex, segment: Segment::UNTAGGED }, number);
     }

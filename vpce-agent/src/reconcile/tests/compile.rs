@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 
 use vpce_common::{
     layout::{
-        Backend, DROP, Dialled, Endpoint, ICMP, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
+        Backend, DROP, Dialled, Endpoint, ICMP, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
         Settings, Transit,
     },
     wire::{Be16, Be32, TCP, UDP},
 };
 
-use super::{NO_BACKEND, NO_LINK, facts, interface, mac, station};
+use super::{NO_BACKEND, NO_LINK, SEED, facts, interface, mac, station};
 use crate::{
     config,
     model::{
@@ -111,6 +111,7 @@ fn settings_are_in_ticks_and_wire_order() {
         errors: 1000,
         fragments: 30 * 250,
         second: 250,
+        index: Index::new(desired.gateway.max_flows, SEED),
     };
     assert_eq!(settings, expected);
     for (refuse, number) in [(Refuse::Drop, DROP), (Refuse::Icmp, ICMP)] {
@@ -217,6 +218,7 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
         segment: Segment::vlan(7),
         local: Be32::new(0),
         mtu: 1500,
+        peer: 0,
     };
     let tunnel = Link {
         segment: Segment::vxlan(0x12_3456),

@@ -7,7 +7,7 @@ mod properties;
 use std::collections::BTreeMap;
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Station, Transit},
+    layout::{Backend, Dialled, Endpoint, Index, Ingress, Link, Local, Mapping, Prefix, Settings, Station, Transit},
     wire::{Be16, Be32, Mac, TCP},
 };
 
@@ -22,6 +22,8 @@ use crate::{
     net::Interface,
 };
 
+const SEED: [u64; 5] = [3, 5, 7, 11, 13];
+
 /// Maps that nothing was written to.
 const NOTHING: Entries = Entries {
     settings: Settings {
@@ -32,6 +34,7 @@ const NOTHING: Entries = Entries {
         errors: 0,
         fragments: 0,
         second: 0,
+        index: Index { seed: [0; 5], mask: 0, reserved: 0 },
     },
     ingress: BTreeMap::new(),
     links: BTreeMap::new(),
@@ -205,6 +208,7 @@ fn facts(desired: &Desired, leases: &Leases) -> Facts {
     };
     Facts {
         hertz: 250,
+        seed: SEED,
         interfaces: names.map(interface).collect(),
         neighbours: (0..).zip(leases.backends.iter().map(|backend| backend.vpc)).filter_map(found).collect(),
     }

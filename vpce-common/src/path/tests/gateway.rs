@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    layout::{ADDRESS_SLOTS, Prefix},
+    layout::{ADDRESS_SLOTS, Index, Prefix},
     reason::DropReason,
 };
 
@@ -78,6 +78,7 @@ fn an_echo_to_a_prefix_has_no_way_back() {
 fn a_large_block_has_several_transit_addresses_and_every_record_answers() {
     let mut plane = plane();
     let limit = 3 * ADDRESS_SLOTS;
+    plane.settings.as_mut().unwrap().index = Index::new(limit, SEED);
     plane.open_block(Endpoint {
         limit,
         first_slot: SLOTS,

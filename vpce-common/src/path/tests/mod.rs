@@ -12,8 +12,10 @@ use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
 use super::Verdict;
 use crate::{
-    host::HostPlane,
-    layout::{Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station},
+    host::{HostPlane, SEED},
+    layout::{
+        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station,
+    },
     wire::{Be16, Be32, Mac, TCP},
 };
 
@@ -45,6 +47,7 @@ fn plane() -> HostPlane {
             errors: 10,
             fragments: 30,
             second: 100,
+            index: Index::new(SLOTS, SEED),
         }),
         ..HostPlane::default()
     };
@@ -58,6 +61,7 @@ fn plane() -> HostPlane {
             segment: Segment::UNTAGGED,
             local: be([0; 4]),
             mtu: MTU,
+            peer: 0,
         });
     }
     plane.addresses.insert(Local { vpc: 1, address: be(ENDPOINT) }, 0);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{checksum, layout::DROP, reason::DropReason};
+use crate::{checksum, dataplane::Dataplane as _, layout::DROP, reason::DropReason};
 
 #[test]
 fn a_segment_and_its_answer_are_translated_whole() {
@@ -109,7 +109,7 @@ fn what_answers_no_flow_is_dropped_and_makes_nothing() {
     }
     let mut crossed = frame((BACKEND, 8080), (TRANSIT, transit_port), (CLIENT_MAC, GATEWAY_MACS[0]), ack, &[]);
     assert_eq!(stray(&mut crossed, CLIENT_SIDE), Verdict::Drop(DropReason::WrongVpc));
-    assert_eq!((open(&plane), plane.flow_keys.borrow().len(), plane.flows[0].touched.load()), (1, 1, touched));
+    assert_eq!((open(&plane), plane.keys().len(), plane.flows[0].touched.load()), (1, 1, touched));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn another_generation_makes_flows_stale_at_once() {
     assert_eq!(forward(&plane, 1, ack, &[]), Err(Verdict::Refuse(DropReason::StaleFlow, CLIENT_SIDE)));
     assert_eq!(reply(&plane, transit_port, ack, &[]), Verdict::Drop(DropReason::StaleFlow));
     plane.reap();
-    assert_eq!((open(&plane), plane.flow_keys.borrow().len()), (0, 0));
+    assert_eq!((open(&plane), plane.keys().len()), (0, 0));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn idle_flows_are_freed_by_their_own_timer_and_everything_is_as_before() {
     assert_eq!(states(1000), 0);
     let admission = &plane.admissions[0];
     assert_eq!(admission.tail.load().wrapping_sub(admission.head.load()), SLOTS);
-    assert!(plane.flow_keys.borrow().is_empty());
+    assert!(plane.keys().is_empty());
     assert!(plane.flows.iter().all(|flow| flow.state.load() & crate::state::BITS == 0));
 }
 
@@ -204,7 +204,7 @@ fn closed_flows_give_way_to_new_ones_the_oldest_first() {
         let verdict = reply(&plane, *transit_port, late, &[]);
         assert_eq!(verdict == Verdict::Reply(CLIENT_SIDE), kept, "{age} connections later: {verdict:?}");
     }
-    assert_eq!(plane.flow_keys.borrow().len(), SLOTS as usize);
+    assert_eq!(plane.keys().len(), SLOTS as usize);
 }
 
 #[test]
@@ -349,12 +349,15 @@ fn answers_go_on_to_the_client_when_somebody_forges_its_segments() {
 fn a_record_that_lost_its_key_takes_nobody_elses() {
     let plane = plane();
     connect(&plane, 1);
-    let key = *plane.flow_keys.borrow().keys().next().unwrap();
+    let (key, slot) = plane.keys()[0];
     // As where two CPUs opened a flow for one packet: the other's record has the key.
-    plane.flow_keys.borrow_mut().insert(key, 5);
+    plane.forget(&key, slot);
+    // SAFETY: nobody else is here.
+    unsafe { plane.flows[5].set_ends(*plane.flows[slot as usize].ends()) };
+    assert!(plane.enter(&key, 5));
     plane.jiffies.set(1000);
     plane.reap();
-    assert_eq!(plane.flow_keys.borrow().get(&key), Some(&5));
+    assert_eq!(plane.keys(), [(key, 5)]);
 }
 
 proptest! {

@@ -55,7 +55,7 @@ fn a_query_and_its_answer_are_translated_and_only_the_client_keeps_the_flow() {
     assert_eq!(open(&plane), 1);
     plane.jiffies.set(300);
     plane.reap();
-    assert_eq!((open(&plane), plane.flow_keys.borrow().len()), (0, 0));
+    assert_eq!((open(&plane), plane.keys().len()), (0, 0));
     assert_eq!(answer(&plane, transit_port), Verdict::Drop(DropReason::NotAReply));
     let again = query(&plane, 4000).unwrap();
     plane.jiffies.set(599);

@@ -1,0 +1,267 @@
+//! Finds flow records by their keys: a hash table of buckets of one cache line each.
+//!
+//! The kernel's own takes four dependent misses where flows are many: the bucket, the element, what is
+//! in it, the record. This one takes two: the bucket, the record. A bucket says of each record its
+//! number, and eight bits of the key's hash, so that a record that is not meant is seldom touched.
+//! A key may be in either of two buckets, so that none is full before the records are.
+//!
+//! The hash is multilinear (Lemire and Kaser, *Strongly universal string hashing is fast*, 2014): two
+//! keys meet with probability 2^-32 for whoever does not know the seed, which is random.
+//!
+//! No locks: an entry is one word, put by a compare-and-swap from empty and taken by one to it. Of two
+//! CPUs that enter the same key at once at most one keeps it.
+
+use crate::{
+    dataplane::Dataplane,
+    layout::{Bucket, FlowKey, Settings, WAYS},
+};
+
+/// Bits of an entry for the record's number; the others are of the hash, and never 0.
+const NUMBER_BITS: u32 = 24;
+
+/// The numbers of the records in a bucket.
+pub fn records(bucket: &Bucket) -> impl Iterator<Item = u32> {
+    let entries = (0..WAYS).map(|way| bucket.way(way).load()).filter(|entry| *entry != 0);
+    entries.map(|entry| entry & ((1 << NUMBER_BITS) - 1))
+}
+
+/// Where a key can be.
+#[derive(Clone, Copy)]
+struct Place {
+    buckets: [u32; 2],
+    /// Where in a bucket one begins to look.
+    start: usize,
+    /// The bits of the hash in its entry.
+    tag: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "parts of the hash")]
+    fn of(key: &FlowKey, settings: &Settings) -> Self {
+        let [ab, cd] = key.halves();
+        let [s, sa, sb, sc, sd] = settings.index.seed;
+        let low = |word: u64| word & 0xffff_ffff;
+        let left = sa.wrapping_add(low(ab)).wrapping_mul(sb.wrapping_add(ab >> 32));
+        let right = sc.wrapping_add(low(cd)).wrapping_mul(sd.wrapping_add(cd >> 32));
+        let hash = s.wrapping_add(left).wrapping_add(right);
+        // The best bits are the highest.
+        let bucket = |shift: u32| (hash >> shift) as u32 & settings.index.mask;
+        Self {
+            buckets: [bucket(40), bucket(8)],
+            start: (hash >> 4) as usize % WAYS,
+            tag: ((hash >> 32) as u32 & 0xff).max(1) << NUMBER_BITS,
+        }
+    }
+
+    /// The entry of a record here.
+    #[inline(always)]
+    const fn entry(self, slot: u32) -> u32 {
+        self.tag | slot
+    }
+}
+
+/// No record has this number.
+pub const NONE: u32 = u32::MAX;
+
+/// The number of the record with this key, if it is another than `but`. It may have been taken for
+/// another flow since: compare.
+#[inline(always)]
+pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
+    let (place, halves) = (Place::of(key, plane.settings()?), key.halves());
+    for number in place.buckets {
+        let bucket = plane.bucket(number)?;
+        for way in 0..WAYS {
+            let entry = bucket.way(place.start + way).load();
+            let slot = entry & ((1 << NUMBER_BITS) - 1);
+            if entry ^ slot == place.tag
+                && slot != but
+                && plane.flow(slot).is_some_and(|flow| flow.ends().key.halves() == halves)
+            {
+                return Some(slot);
+            }
+        }
+    }
+    None
+}
+
+/// Enters a record by its key, which it has already; answers whether it did: not where there is
+/// another with that key, nor in the unlikely case that both buckets are full.
+#[inline(always)]
+pub fn enter<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
+    if !plane.put(key, slot) {
+        return false;
+    }
+    // Whoever entered the same key before, or just now, is seen here. Of two at once both may see the
+    // other, and give way.
+    let alone = plane.look(key, slot).is_none();
+    if !alone {
+        plane.forget(key, slot);
+    }
+    alone
+}
+
+/// Puts the entry of a record where there is room.
+#[inline(always)]
+pub fn put<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
+    swap(plane, key, |place| (0, place.entry(slot)))
+}
+
+/// Takes the entry of a record by this key; absent is fine.
+#[inline(always)]
+pub fn forget<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) {
+    swap(plane, key, |place| (place.entry(slot), 0));
+}
+
+/// Replaces the first entry of a key's buckets that is the one by the other; answers whether there was one.
+#[inline(always)]
+fn swap<D: Dataplane>(plane: &D, key: &FlowKey, entries: impl Fn(Place) -> (u32, u32)) -> bool {
+    let Some(settings) = plane.settings() else { return false };
+    let place = Place::of(key, settings);
+    let (old, new) = entries(place);
+    // One loop, not two: the compiler writes sixteen rounds out, and keeps what they share on a stack
+    // that is too small for it.
+    for way in 0..2 * WAYS {
+        let Some(bucket) = plane.bucket(place.buckets[way / WAYS]) else { return false };
+        let way = bucket.way(place.start + way);
+        if way.load() == old && way.swap_if(old, new).is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+    use crate::{
+        host::{HostPlane, SEED},
+        layout::{Ends, Flow, Index},
+        wire::{Be16, Be32},
+    };
+
+    fn plane(records: u32) -> HostPlane {
+        let settings = Settings {
+            layout: 0,
+            transit: Be32::new(0),
+            transit_mask: Be32::new(0),
+            refuse: 0,
+            errors: 0,
+            fragments: 0,
+            second: 0,
+            index: Index::new(records, SEED),
+        };
+        let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
+        plane.flows.resize_with(records as usize, Flow::default);
+        plane.buckets.resize_with(Index::buckets(records) as usize, Bucket::default);
+        for slot in 0..records {
+            // SAFETY: nobody else is here.
+            unsafe { plane.flows[slot as usize].set_ends(Ends { key: key(slot), ..Ends::default() }) };
+        }
+        plane
+    }
+
+    /// Keys as of few clients of one endpoint: alike in nearly all bits.
+    fn key(number: u32) -> FlowKey {
+        FlowKey {
+            client: Be32::new(0x0a00_0000 + number / 60_000),
+            endpoint: Be32::new(0x0a00_0064),
+            client_port: Be16::new(u16::try_from(number % 60_000).unwrap()),
+            endpoint_port: Be16::new(80),
+            vpc: 1,
+            protocol: 6,
+        }
+    }
+
+    #[test]
+    fn every_record_is_found_when_all_are_in_use_and_none_when_all_were_forgotten() {
+        const RECORDS: u32 = 1 << 15;
+        let plane = plane(RECORDS);
+        for slot in 0..RECORDS {
+            assert!(enter(&plane, &key(slot), slot), "{slot}");
+        }
+        let found = |slot: u32| plane.find(&key(slot));
+        assert!((0..RECORDS).all(|slot| found(slot) == Some(slot)));
+        assert_eq!(found(RECORDS), None);
+        (0..RECORDS).step_by(2).for_each(|slot| forget(&plane, &key(slot), slot));
+        assert!((0..RECORDS).all(|slot| found(slot) == (slot % 2 == 1).then_some(slot)));
+        (0..RECORDS).for_each(|slot| forget(&plane, &key(slot), slot));
+        assert!(plane.buckets.iter().all(|bucket| records(bucket).next().is_none()));
+    }
+
+    #[test]
+    fn a_key_has_one_record_and_only_that_one_is_forgotten_with_it() {
+        let plane = plane(4);
+        // SAFETY: nobody else is here.
+        unsafe { plane.flows[2].set_ends(*plane.flows[1].ends()) };
+        assert!(enter(&plane, &key(1), 1));
+        assert!(!enter(&plane, &key(1), 2));
+        forget(&plane, &key(1), 2);
+        assert_eq!(plane.find(&key(1)), Some(1));
+        assert_eq!(plane.keys(), [(key(1), 1)]);
+    }
+
+    #[test]
+    fn full_buckets_refuse_and_keep_what_they_have() {
+        let mut plane = plane(64);
+        plane.buckets.truncate(1);
+        plane.settings.as_mut().unwrap().index.mask = 0;
+        let entered: Vec<u32> = (0..64).filter(|slot| enter(&plane, &key(*slot), *slot)).collect();
+        assert_eq!(entered, (0..16).collect::<Vec<_>>());
+        assert!(entered.iter().all(|slot| plane.find(&key(*slot)) == Some(*slot)));
+        forget(&plane, &key(3), 3);
+        assert!(enter(&plane, &key(40), 40));
+    }
+
+    #[test]
+    fn keys_that_are_alike_in_nearly_all_bits_are_spread_over_the_buckets() {
+        const RECORDS: u32 = 1 << 15;
+        let plane = plane(RECORDS);
+        (0..RECORDS).for_each(|slot| assert!(enter(&plane, &key(slot), slot)));
+        let most = plane.buckets.iter().map(|bucket| records(bucket).count()).max();
+        assert!(most.is_some_and(|most| most < WAYS), "{most:?}");
+    }
+
+    /// The maps of the kernel, which CPUs share.
+    struct Shared(HostPlane);
+
+    // SAFETY: only flows and buckets are used here, which are atomic, or not written.
+    unsafe impl Sync for Shared {}
+
+    #[test]
+    fn of_two_cpus_that_enter_a_key_at_once_at_most_one_keeps_it() {
+        const KEYS: u32 = 20_000;
+        let shared = Shared(plane(2 * KEYS));
+        for slot in 0..KEYS {
+            // SAFETY: the threads are not there yet.
+            unsafe { shared.0.flows[(KEYS + slot) as usize].set_ends(*shared.0.flows[slot as usize].ends()) };
+        }
+        let turn = AtomicU32::new(0);
+        let kept: Vec<Vec<bool>> = std::thread::scope(|scope| {
+            let enter_all = |cpu: u32| {
+                let (shared, turn) = (&shared, &turn);
+                scope.spawn(move || {
+                    (0..KEYS)
+                        .map(|slot| {
+                            turn.fetch_add(1, Relaxed);
+                            while turn.load(Relaxed) < 2 * (slot + 1) {
+                                std::hint::spin_loop();
+                            }
+                            enter(&shared.0, &key(slot), slot + cpu * KEYS)
+                        })
+                        .collect()
+                })
+            };
+            [enter_all(0), enter_all(1)].map(|cpu| cpu.join().unwrap()).into()
+        });
+        for slot in 0..KEYS {
+            let (first, second) = (kept[0][slot as usize], kept[1][slot as usize]);
+            assert!(!(first && second), "{slot}");
+            let winner = if first { Some(slot) } else { second.then_some(slot + KEYS) };
+            assert_eq!(shared.0.find(&key(slot)), winner);
+        }
+        assert!(kept.iter().flatten().any(|kept| *kept));
+    }
+}

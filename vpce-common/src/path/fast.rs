@@ -1,0 +1,159 @@
+//! The fast lane: what nearly every packet is, in one go.
+//!
+//! A packet in the midst of a connection that both ends know, from one untagged link to another, changes
+//! nothing of its flow but clocks and numbers. For it, this does what the stages would do; for any other
+//! it does nothing at all, and says so: then the stages decide, from the beginning.
+
+use super::{
+    exit,
+    leave::{Outcome, What},
+    link::ETH,
+    packet::{self, Part},
+    transport::Transport,
+};
+use crate::{
+    dataplane::{Dataplane, Frame},
+    layout::{Ends, Flow, Ingress, Link, Segment, Settings, Station},
+    reason::DropReason,
+    state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
+    wire::{Be32, ETHERTYPE_IPV4, EthHdr, Ipv4Hdr, Mac, TCP, UDP},
+};
+
+/// What is known of a packet before its flow is.
+struct Packet<'p> {
+    settings: &'p Settings,
+    link_number: u32,
+    link: &'p Link,
+    eth: &'p mut EthHdr,
+    ip: &'p mut Ipv4Hdr,
+    /// Bytes of the IP packet.
+    total: u32,
+    /// Bytes of the frame.
+    length: usize,
+}
+
+/// Where it goes.
+struct Way<'p> {
+    link: &'p Link,
+    to: Station,
+    what: What,
+}
+
+/// Takes a packet through the fast lane, and counts it for its endpoint; nothing where it is not of those.
+#[inline(always)]
+pub fn fast<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> Option<Outcome> {
+    let settings = plane.settings()?;
+    let length = frame.at_hand();
+    let eth = frame.take::<EthHdr>()?;
+    if eth.kind != ETHERTYPE_IPV4 {
+        return None;
+    }
+    let link_number = plane.ingress(&Ingress { ifindex, segment: Segment::UNTAGGED })?;
+    let link = plane.link(link_number)?;
+    let ip = frame.take::<Ipv4Hdr>()?;
+    let total = u16::from_be_bytes(ip.tot_len);
+    let fits = ETH as usize + usize::from(total) <= length;
+    if eth.to != link.mac || ip.vihl != 0x45 || packet::part(ip) != Part::Whole || ip.ttl < 2 || !fits {
+        return None;
+    }
+    let payload = usize::from(total).checked_sub(size_of::<Ipv4Hdr>())?;
+    let protocol = ip.proto;
+    let packet = Packet { settings, link_number, link, eth, ip, total: total.into(), length };
+    match protocol {
+        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?),
+        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn flow<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, transport: T) -> Option<Outcome> {
+    if !transport.is_plain() {
+        return None;
+    }
+    if packet.settings.is_transit(Be32::from_wire(packet.ip.dst_addr)) {
+        reply(plane, packet, transport)
+    } else {
+        forward(plane, packet, transport)
+    }
+}
+
+#[inline(always)]
+fn forward<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transport: T) -> Option<Outcome> {
+    let key = transport.key(packet.ip, packet.link.vpc);
+    let flow = plane.flow(plane.find(&key)?)?;
+    let state = flow.state.load();
+    let ends = flow.ends();
+    let station = Station::new(packet.eth.from, Mac([0; 6]), Be32::new(0));
+    if !in_midst::<T>(state) || ends.key.halves() != key.halves() || !flow.knows(packet.link_number, station) {
+        return None;
+    }
+    let backend = plane.backend(ends.backend)?;
+    if backend.reachable == 0 {
+        return None;
+    }
+    let link = way(plane, &packet, ends, backend.link)?;
+    if !transport.track(flow, state, Side::Client, plane.jiffies()).believed {
+        return None;
+    }
+    exit::readdress(packet.ip, ends.transit, ends.server, ends.forward_ip);
+    transport.translate(ends.transit_port, ends.server_port, ends.forward_transport);
+    Some(leave(plane, packet, flow, state, &Way { link, to: backend.station, what: What::Forwarded }))
+}
+
+#[inline(always)]
+fn reply<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transport: T) -> Option<Outcome> {
+    let (to, from) = (Be32::from_wire(packet.ip.dst_addr), Be32::from_wire(packet.ip.src_addr));
+    let owner = plane.transit(packet.settings.transit_number(to))?;
+    let flow = plane.flow(owner.slot(transport.destination())?)?;
+    let state = flow.state.load();
+    let ends = flow.ends();
+    let transit = (ends.transit, ends.transit_port) == (to, transport.destination());
+    let server = (ends.server, ends.server_port) == (from, transport.source());
+    let same = ends.endpoint == owner.endpoint && ends.key.protocol == T::PROTOCOL.into();
+    if !in_midst::<T>(state) || !transit || !server || !same {
+        return None;
+    }
+    let station = flow.client();
+    if plane.backend(ends.backend)?.vpc != packet.link.vpc || station.vtep != Be32::new(0) {
+        return None;
+    }
+    let link = way(plane, &packet, ends, flow.client_link.load())?;
+    if !transport.track(flow, state, Side::Backend, plane.jiffies()).believed {
+        return None;
+    }
+    exit::readdress(packet.ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
+    transport.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
+    Some(leave(plane, packet, flow, state, &Way { link, to: station, what: What::Replied }))
+}
+
+/// A flow whose packets change nothing of its state: of UDP it does not matter whether there was an answer.
+#[inline(always)]
+fn in_midst<T: Transport>(state: u32) -> bool {
+    let state = if T::PROTOCOL == UDP { state | ANSWERED } else { state };
+    state & BITS == OPEN | ANSWERED | ESTABLISHED
+}
+
+/// The link that a packet leaves by, where nothing keeps it in, and nothing is to be wrapped around it.
+#[inline(always)]
+fn way<'p, D: Dataplane>(plane: &'p D, packet: &Packet<'_>, ends: &Ends, number: u32) -> Option<&'p Link> {
+    let endpoint = plane.endpoint(ends.endpoint)?;
+    let link = plane.link(number)?;
+    let open = endpoint.generation == ends.generation && link.ifindex != 0;
+    (open && link.segment == Segment::UNTAGGED && packet.total <= link.mtu).then_some(link)
+}
+
+/// The end of a packet that was translated.
+#[inline(always)]
+fn leave<D: Dataplane>(plane: &D, packet: Packet<'_>, flow: &Flow, state: u32, way: &Way<'_>) -> Outcome {
+    *packet.eth = EthHdr { to: way.to.mac, from: way.link.mac, kind: ETHERTYPE_IPV4 };
+    let outcome = if state::still(flow, state) {
+        Outcome::left(way.what, way.link.ifindex)
+    } else {
+        Outcome::dropped(DropReason::Contended)
+    };
+    if let Some(stats) = plane.stats(flow.ends().endpoint) {
+        stats.record(0, outcome, packet.length as u64);
+    }
+    outcome
+}
