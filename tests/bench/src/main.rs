@@ -19,6 +19,7 @@ mod table;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use vpce_tests::budget::Budget;
 
 use crate::{effort::Effort, environment::Environment, results::Results, row::Row};
 
@@ -35,6 +36,9 @@ struct Cli {
     /// Measure nothing: draw the charts and write the tables of the documents from these results.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "json", "section"])]
     charts: Option<PathBuf>,
+    /// Measure nothing: write what the kernel makes of the programs into vpce-ebpf/budget.toml.
+    #[arg(long, conflicts_with_all = ["quick", "json", "section", "charts"])]
+    budget: bool,
     /// Measure these parts alone.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     section: Vec<Section>,
@@ -78,6 +82,10 @@ fn main() {
     let cli = Cli::parse();
     if let Some(file) = &cli.charts {
         document::write(&Results::read(file));
+        return;
+    }
+    if cli.budget {
+        Budget::measured().commit();
         return;
     }
     let effort = Effort { quick: cli.quick };
