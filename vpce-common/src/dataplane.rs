@@ -44,8 +44,8 @@ pub trait Dataplane: Sized {
     fn jiffies(&self) -> u32;
     /// `SETTINGS`
     fn settings(&self) -> Option<&Settings>;
-    /// `INGRESS`: the number of the link.
-    fn ingress(&self, at: &Ingress) -> Option<u32>;
+    /// `INGRESS`: the link, and its number.
+    fn ingress(&self, at: &Ingress) -> Option<(u32, &Link)>;
     /// `LINKS`
     fn link(&self, number: u32) -> Option<&Link>;
     /// `ADDRESSES`: the number of the endpoint.
@@ -80,6 +80,11 @@ pub trait Dataplane: Sized {
     fn ended(&self, ended: &Ended);
     /// `BUCKETS`
     fn bucket(&self, number: u32) -> Option<&Bucket>;
+    /// [`index::hash`]
+    #[inline(always)]
+    fn hash(&self, key: &FlowKey) -> u64 {
+        self.settings().map_or(0, |settings| index::hash(&settings.index, key))
+    }
     /// [`index::look`] for any record
     #[inline(always)]
     fn find(&self, key: &FlowKey) -> Option<u32> {

@@ -94,7 +94,7 @@ impl HostPlane {
             bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
         };
         let whole = HostFrame { buffer: &buffer, at: HEADROOM };
-        let outcome = fast(self, whole.clone(), ifindex).unwrap_or_else(|| {
+        let outcome = fast(self, whole.clone(), ifindex, |outcome| outcome).unwrap_or_else(|| {
             let mut end = End::default();
             path(self, whole.clone(), ifindex, &end);
             leave(self, &whole, &mut end)
@@ -180,8 +180,9 @@ impl Dataplane for HostPlane {
     fn settings(&self) -> Option<&Settings> {
         self.settings.as_ref()
     }
-    fn ingress(&self, at: &Ingress) -> Option<u32> {
-        self.ingress.get(at).copied()
+    fn ingress(&self, at: &Ingress) -> Option<(u32, &Link)> {
+        let number = *self.ingress.get(at)?;
+        Some((number, self.link(number)?))
     }
     fn link(&self, number: u32) -> Option<&Link> {
         at(&self.links, number)

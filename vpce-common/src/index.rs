@@ -13,7 +13,7 @@
 
 use crate::{
     dataplane::Dataplane,
-    layout::{Bucket, FlowKey, Settings, WAYS},
+    layout::{Bucket, FlowKey, Index, Settings, WAYS},
 };
 
 /// Bits of an entry for the record's number; the others are of the hash, and never 0.
@@ -35,18 +35,23 @@ struct Place {
     tag: u32,
 }
 
+/// The hash of a key.
+#[inline(always)]
+pub fn hash(index: &Index, key: &FlowKey) -> u64 {
+    let [s, sa, sb, sc, sd] = index.seed;
+    let [ab, cd] = key.halves();
+    let low = |word: u64| word & 0xffff_ffff;
+    let left = sa.wrapping_add(low(ab)).wrapping_mul(sb.wrapping_add(ab >> 32));
+    let right = sc.wrapping_add(low(cd)).wrapping_mul(sd.wrapping_add(cd >> 32));
+    s.wrapping_add(left).wrapping_add(right)
+}
+
 impl Place {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "parts of the hash")]
-    fn of(key: &FlowKey, settings: &Settings) -> Self {
-        let [ab, cd] = key.halves();
-        let [s, sa, sb, sc, sd] = settings.index.seed;
-        let low = |word: u64| word & 0xffff_ffff;
-        let left = sa.wrapping_add(low(ab)).wrapping_mul(sb.wrapping_add(ab >> 32));
-        let right = sc.wrapping_add(low(cd)).wrapping_mul(sd.wrapping_add(cd >> 32));
-        let hash = s.wrapping_add(left).wrapping_add(right);
+    fn of(hash: u64, index: &Index) -> Self {
         // The best bits are the highest.
-        let bucket = |shift: u32| (hash >> shift) as u32 & settings.index.mask;
+        let bucket = |shift: u32| (hash >> shift) as u32 & index.mask;
         Self {
             buckets: [bucket(40), bucket(8)],
             start: (hash >> 4) as usize % WAYS,
@@ -68,7 +73,7 @@ pub const NONE: u32 = u32::MAX;
 /// another flow since: compare.
 #[inline(always)]
 pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
-    let (place, halves) = (Place::of(key, plane.settings()?), key.halves());
+    let place = Place::of(plane.hash(key), &plane.settings()?.index);
     for number in place.buckets {
         let bucket = plane.bucket(number)?;
         for way in 0..WAYS {
@@ -76,13 +81,22 @@ pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
             let slot = entry & ((1 << NUMBER_BITS) - 1);
             if entry ^ slot == place.tag
                 && slot != but
-                && plane.flow(slot).is_some_and(|flow| flow.ends().key.halves() == halves)
+                && plane.flow(slot).is_some_and(|flow| flow.ends().key.halves() == key.halves())
             {
                 return Some(slot);
             }
         }
     }
     None
+}
+
+/// The number of the record that has the key, where it is found at first sight, as most are. Compare.
+#[inline(always)]
+pub fn guess<D: Dataplane>(plane: &D, settings: &Settings, key: &FlowKey) -> Option<u32> {
+    let place = Place::of(hash(&settings.index, key), &settings.index);
+    let entry = plane.bucket(place.buckets[0])?.way(place.start).load();
+    let slot = entry & ((1 << NUMBER_BITS) - 1);
+    (entry ^ slot == place.tag).then_some(slot)
 }
 
 /// Enters a record by its key, which it has already; answers whether it did: not where there is
@@ -117,7 +131,7 @@ pub fn forget<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) {
 #[inline(always)]
 fn swap<D: Dataplane>(plane: &D, key: &FlowKey, entries: impl Fn(Place) -> (u32, u32)) -> bool {
     let Some(settings) = plane.settings() else { return false };
-    let place = Place::of(key, settings);
+    let place = Place::of(plane.hash(key), &settings.index);
     let (old, new) = entries(place);
     // One loop, not two: the compiler writes sixteen rounds out, and keeps what they share on a stack
     // that is too small for it.
@@ -138,7 +152,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{HostPlane, SEED},
-        layout::{Ends, Flow, Index},
+        layout::{Ends, Flow},
         wire::{Be16, Be32},
     };
 

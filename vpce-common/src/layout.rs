@@ -341,6 +341,8 @@ pub struct Ended {
     pub client_next: u32,
     /// The next sequence number that the backend expects.
     pub backend_next: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// A message of the path to the agent, in `HEARD`: somebody in a VPC said by ARP where they are, to the
@@ -463,10 +465,10 @@ const _: () = {
     assert!(size_of::<Admission>() == 64);
     assert!(size_of::<FlowKey>() == 16);
     assert!(size_of::<Ends>() == 48);
-    assert!(size_of::<Flow>() == 92);
+    assert!(size_of::<Flow>() == 96);
     assert!(size_of::<Datagram>() == 16);
     assert!(size_of::<FirstFragment>() == 12);
-    assert!(size_of::<Ended>() == 76);
+    assert!(size_of::<Ended>() == 80);
     assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
     assert!(size_of::<Stats>() == 8 * (5 + REASONS));

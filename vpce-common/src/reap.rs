@@ -66,5 +66,6 @@ fn last_words(flow: &Flow) -> Ended {
         client: flow.client(),
         client_next: flow.client_ack.load(),
         backend_next: flow.backend_ack.load(),
+        reserved: 0,
     }
 }

@@ -19,6 +19,21 @@ pub struct Be32(u32);
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
+impl Mac {
+    /// Writes another one here, by words: the compiler copies arrays byte by byte.
+    #[inline(always)]
+    pub const fn set(&mut self, to: Self) {
+        let [a, b, c, d, e, f] = to.0;
+        let (left, right) = (u32::from_ne_bytes([a, b, c, d]), u16::from_ne_bytes([e, f]));
+        let at = core::ptr::from_mut(self);
+        // SAFETY: six bytes of `self`.
+        unsafe {
+            at.cast::<u32>().write_unaligned(left);
+            at.cast::<u16>().add(2).write_unaligned(right);
+        }
+    }
+}
+
 macro_rules! wire_order {
     ($name:ident, $int:ty, $bytes:literal) => {
         impl $name {

@@ -90,16 +90,19 @@ impl Dataplane for Kernel {
         SETTINGS.get(0)
     }
     #[inline(always)]
-    fn ingress(&self, at: &Ingress) -> Option<u32> {
+    fn ingress(&self, at: &Ingress) -> Option<(u32, &Link)> {
         let hint = HINTS.get(at.ifindex.wrapping_add(at.segment.id() << 5) % HINTS_LENGTH)?;
         let number = hint.load();
-        if LINKS.get(number).is_some_and(|link| link.ifindex == at.ifindex && link.segment == at.segment) {
-            return Some(number);
+        if let Some(link) = LINKS.get(number)
+            && link.ifindex == at.ifindex
+            && link.segment == at.segment
+        {
+            return Some((number, link));
         }
         // SAFETY: copied at once; a torn u32 can't be.
         let number = unsafe { INGRESS.get(at) }.copied()?;
         hint.store(number);
-        Some(number)
+        Some((number, LINKS.get(number)?))
     }
     #[inline(always)]
     fn link(&self, number: u32) -> Option<&Link> {
@@ -173,6 +176,11 @@ impl Dataplane for Kernel {
         BUCKETS.get(number)
     }
     #[inline(always)]
+    fn hash(&self, key: &FlowKey) -> u64 {
+        // SAFETY: a valid key.
+        unsafe { hash(key) }
+    }
+    #[inline(always)]
     fn look(&self, key: &FlowKey, but: u32) -> Option<u32> {
         // SAFETY: a valid key.
         let found = unsafe { look(key, but) };
@@ -194,8 +202,16 @@ impl Dataplane for Kernel {
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
+unsafe extern "C" fn hash(key: *const FlowKey) -> u64 {
     // SAFETY: the kernel checks what global functions are called with; null is left to us.
+    let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
+    SETTINGS.get(0).map_or(0, |settings| index::hash(&settings.index, key))
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
+    // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
     index::look(&Kernel, key, but).unwrap_or(index::NONE)
 }
@@ -203,7 +219,7 @@ unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn put(key: *const FlowKey, slot: u32) -> u32 {
-    // SAFETY: as in `look`.
+    // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
     index::put(&Kernel, key, slot).into()
 }
@@ -211,7 +227,7 @@ unsafe extern "C" fn put(key: *const FlowKey, slot: u32) -> u32 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn forget(key: *const FlowKey, slot: u32) -> u32 {
-    // SAFETY: as in `look`.
+    // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
     index::forget(&Kernel, key, slot);
     0

@@ -44,7 +44,7 @@ const NOT_DONE: u32 = u32::MAX;
 /// The fast lane; answers the action, or [`NOT_DONE`].
 #[inline(never)]
 fn fast(ctx: &XdpContext) -> u32 {
-    path::fast(&Kernel, XdpFrame::new(ctx), ingress(ctx)).map_or(NOT_DONE, |outcome| counted(ctx, outcome))
+    path::fast(&Kernel, XdpFrame::new(ctx), ingress(ctx), |outcome| counted(ctx, outcome)).unwrap_or(NOT_DONE)
 }
 
 /// Decides what becomes of a packet. A function of its own, so that its stack is free again when the end

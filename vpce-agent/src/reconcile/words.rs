@@ -152,7 +152,7 @@ mod tests {
             server_port: Be16::new(8080),
             ..Ends::default()
         };
-        let ended = Ended { ends, client_link: 0, client: STATION, client_next: 11, backend_next: 22 };
+        let ended = Ended { ends, client_link: 0, client: STATION, client_next: 11, backend_next: 22, reserved: 0 };
         let words = last_words(&ended, &link(Segment::UNTAGGED), Some((&link(Segment::vlan(5)), STATION)));
         for (word, from, to, number) in [
             (&words[0].frame, ([10, 0, 0, 100], 80), ([10, 0, 0, 5], 4000), 11),

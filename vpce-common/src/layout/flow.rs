@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A connection as its client sees it: what [`crate::index`] finds its record by.
-#[repr(C)]
+#[repr(C, align(8))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// The client's address.
@@ -68,6 +68,19 @@ impl Bucket {
 }
 
 impl FlowKey {
+    /// The key of a connection from `client`, address and port, to `endpoint`.
+    ///
+    /// Put together in two words, since a CPU waits for what was written in parts and is read whole.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(client: (Be32, Be16), endpoint: (Be32, Be16), vpc: u16, protocol: u8) -> Self {
+        let addresses = client.0.raw() as u64 | (endpoint.0.raw() as u64) << 32;
+        let ports = client.1.raw() as u64 | (endpoint.1.raw() as u64) << 16;
+        let halves = [addresses, ports | (vpc as u64) << 32 | (protocol as u64) << 48];
+        // SAFETY: 16 bytes without padding; any are a key.
+        unsafe { core::mem::transmute(halves) }
+    }
+
     /// As two words, to compare.
     #[must_use]
     #[inline(always)]

@@ -27,20 +27,13 @@ pub(super) fn forward<D: Dataplane>(
 ) -> Stage<Ended> {
     let endpoint = arrival.endpoint(plane, ip).ok_or(Ended::Done)?;
     let stray = |reason| arrival.end.drop_at(endpoint, reason);
-    let [(dialled, endpoint_port), (client, client_port)] = quoted.tuple();
-    let key = FlowKey {
-        client,
-        endpoint: dialled,
-        client_port,
-        endpoint_port,
-        vpc: arrival.link.vpc,
-        protocol: quoted.ip.proto.into(),
-    };
+    let [dialled, client] = quoted.tuple();
+    let key = FlowKey::new(client, dialled, arrival.link.vpc, quoted.ip.proto);
     let slot = plane.find(&key).ok_or_else(|| stray(DropReason::NoFlow))?;
     let flow = plane.flow(slot).ok_or_else(|| stray(DropReason::Internal))?;
     let state = flow.state.load();
     let ends = flow.ends();
-    if !state::usable(state) || ends.key != key || dialled != Be32::from_wire(ip.dst_addr) {
+    if !state::usable(state) || ends.key != key || dialled.0 != Be32::from_wire(ip.dst_addr) {
         return Err(stray(DropReason::NoFlow));
     }
     let leave = exit::to_backend(plane, arrival, ip, ends, false)?;

@@ -7,12 +7,13 @@
 use super::{
     exit,
     leave::{Outcome, What},
-    link::ETH,
+    link::{ETH, endpoint},
     packet::{self, Part},
     transport::Transport,
 };
 use crate::{
     dataplane::{Dataplane, Frame},
+    index,
     layout::{Ends, Flow, Ingress, Link, Segment, Settings, Station},
     reason::DropReason,
     state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
@@ -39,49 +40,75 @@ struct Way<'p> {
     what: What,
 }
 
-/// Takes a packet through the fast lane, and counts it for its endpoint; nothing where it is not of those.
+/// Takes a packet through the fast lane, counts it for its endpoint, and hands its end to `done`; nothing
+/// where it is not of those.
 #[inline(always)]
-pub fn fast<'f, D: Dataplane, F: Frame<'f>>(plane: &D, mut frame: F, ifindex: u32) -> Option<Outcome> {
+pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
+    plane: &D,
+    mut frame: F,
+    ifindex: u32,
+    done: impl Fn(Outcome) -> R,
+) -> Option<R> {
     let settings = plane.settings()?;
     let length = frame.at_hand();
     let eth = frame.take::<EthHdr>()?;
     if eth.kind != ETHERTYPE_IPV4 {
         return None;
     }
-    let link_number = plane.ingress(&Ingress { ifindex, segment: Segment::UNTAGGED })?;
-    let link = plane.link(link_number)?;
     let ip = frame.take::<Ipv4Hdr>()?;
+    let Some((link_number, link)) = plane.ingress(&Ingress { ifindex, segment: Segment::UNTAGGED }) else {
+        // VXLAN comes by interfaces that are no attachments themselves.
+        return (ip.proto != UDP).then(|| done(Outcome::PASSED));
+    };
+    if eth.to != link.mac || Be32::from_wire(ip.dst_addr) == link.address && ip.proto == TCP {
+        return Some(done(Outcome::PASSED));
+    }
     let total = u16::from_be_bytes(ip.tot_len);
     let fits = ETH as usize + usize::from(total) <= length;
-    if eth.to != link.mac || ip.vihl != 0x45 || packet::part(ip) != Part::Whole || ip.ttl < 2 || !fits {
+    if ip.vihl != 0x45 || packet::part(ip) != Part::Whole || ip.ttl < 2 || !fits {
         return None;
     }
     let payload = usize::from(total).checked_sub(size_of::<Ipv4Hdr>())?;
     let protocol = ip.proto;
     let packet = Packet { settings, link_number, link, eth, ip, total: total.into(), length };
     match protocol {
-        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?),
-        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?),
+        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?, done),
+        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?, done),
         _ => None,
     }
 }
 
 #[inline(always)]
-fn flow<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, transport: T) -> Option<Outcome> {
+fn flow<D: Dataplane, T: Transport, R>(
+    plane: &D,
+    packet: Packet<'_>,
+    transport: T,
+    done: impl Fn(Outcome) -> R,
+) -> Option<R> {
     if !transport.is_plain() {
         return None;
     }
     if packet.settings.is_transit(Be32::from_wire(packet.ip.dst_addr)) {
-        reply(plane, packet, transport)
+        reply(plane, packet, transport, done)
     } else {
-        forward(plane, packet, transport)
+        forward(plane, packet, transport, done)
     }
 }
 
 #[inline(always)]
-fn forward<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transport: T) -> Option<Outcome> {
+fn forward<D: Dataplane, T: Transport, R>(
+    plane: &D,
+    packet: Packet<'_>,
+    mut transport: T,
+    done: impl Fn(Outcome) -> R,
+) -> Option<R> {
     let key = transport.key(packet.ip, packet.link.vpc);
-    let flow = plane.flow(plane.find(&key)?)?;
+    let guess = index::guess(plane, packet.settings, &key).and_then(|slot| plane.flow(slot));
+    let flow = match guess.filter(|flow| flow.ends().key.halves() == key.halves()) {
+        Some(flow) => flow,
+        None if endpoint(plane, packet.link, packet.ip).is_none() => return Some(done(Outcome::PASSED)),
+        None => plane.flow(plane.find(&key)?)?,
+    };
     let state = flow.state.load();
     let ends = flow.ends();
     let station = Station::new(packet.eth.from, Mac([0; 6]), Be32::new(0));
@@ -98,11 +125,16 @@ fn forward<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transp
     }
     exit::readdress(packet.ip, ends.transit, ends.server, ends.forward_ip);
     transport.translate(ends.transit_port, ends.server_port, ends.forward_transport);
-    Some(leave(plane, packet, flow, state, &Way { link, to: backend.station, what: What::Forwarded }))
+    Some(leave(plane, packet, flow, state, &Way { link, to: backend.station, what: What::Forwarded }, done))
 }
 
 #[inline(always)]
-fn reply<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transport: T) -> Option<Outcome> {
+fn reply<D: Dataplane, T: Transport, R>(
+    plane: &D,
+    packet: Packet<'_>,
+    mut transport: T,
+    done: impl Fn(Outcome) -> R,
+) -> Option<R> {
     let (to, from) = (Be32::from_wire(packet.ip.dst_addr), Be32::from_wire(packet.ip.src_addr));
     let owner = plane.transit(packet.settings.transit_number(to))?;
     let flow = plane.flow(owner.slot(transport.destination())?)?;
@@ -124,7 +156,7 @@ fn reply<D: Dataplane, T: Transport>(plane: &D, packet: Packet<'_>, mut transpor
     }
     exit::readdress(packet.ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
     transport.translate(ends.key.endpoint_port, ends.key.client_port, ends.reply_transport);
-    Some(leave(plane, packet, flow, state, &Way { link, to: station, what: What::Replied }))
+    Some(leave(plane, packet, flow, state, &Way { link, to: station, what: What::Replied }, done))
 }
 
 /// A flow whose packets change nothing of its state: of UDP it does not matter whether there was an answer.
@@ -145,15 +177,25 @@ fn way<'p, D: Dataplane>(plane: &'p D, packet: &Packet<'_>, ends: &Ends, number:
 
 /// The end of a packet that was translated.
 #[inline(always)]
-fn leave<D: Dataplane>(plane: &D, packet: Packet<'_>, flow: &Flow, state: u32, way: &Way<'_>) -> Outcome {
-    *packet.eth = EthHdr { to: way.to.mac, from: way.link.mac, kind: ETHERTYPE_IPV4 };
-    let outcome = if state::still(flow, state) {
-        Outcome::left(way.what, way.link.ifindex)
-    } else {
-        Outcome::dropped(DropReason::Contended)
+fn leave<D: Dataplane, R>(
+    plane: &D,
+    packet: Packet<'_>,
+    flow: &Flow,
+    state: u32,
+    way: &Way<'_>,
+    done: impl Fn(Outcome) -> R,
+) -> R {
+    packet.eth.to.set(way.to.mac);
+    packet.eth.from.set(way.link.mac);
+    let end = |outcome| {
+        if let Some(stats) = plane.stats(flow.ends().endpoint) {
+            stats.record(0, outcome, packet.length as u64);
+        }
+        done(outcome)
     };
-    if let Some(stats) = plane.stats(flow.ends().endpoint) {
-        stats.record(0, outcome, packet.length as u64);
+    if state::still(flow, state) {
+        end(Outcome::left(way.what, way.link.ifindex))
+    } else {
+        end(Outcome::dropped(DropReason::Contended))
     }
-    outcome
 }

@@ -33,6 +33,8 @@ pub(super) enum What {
 }
 
 impl Outcome {
+    pub(super) const PASSED: Self = Self { what: What::Passed, reason: DropReason::Internal, out: 0 };
+
     pub(super) const fn left(what: What, out: u32) -> Self {
         Self { what, reason: DropReason::Internal, out }
     }
@@ -115,7 +117,7 @@ impl Stats {
 #[inline(always)]
 pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End) -> Outcome {
     if end.act.get() == Act::Pass {
-        return Outcome { what: What::Passed, reason: DropReason::Internal, out: 0 };
+        return Outcome::PASSED;
     }
     // Of the tenant's frame: Ethernet, and what follows.
     let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head.get().into());

@@ -81,26 +81,25 @@ pub(super) fn arrive<'f, 'p, D: Dataplane, F: Frame<'f>>(
         (arrival.kind, segment) = (tag.kind, Segment::vlan(u16::from_be_bytes(tag.tci)));
         arrival.behind(VLAN)?;
     }
-    arrival.link_number = match plane.ingress(&Ingress { ifindex, segment }) {
-        Some(number) => number,
+    (arrival.link_number, arrival.link) = match plane.ingress(&Ingress { ifindex, segment }) {
+        Some(found) => found,
         // An underlay is no tenant's: it has no attachment of its own.
         None if segment == Segment::UNTAGGED && arrival.kind == ETHERTYPE_IPV4 => {
             vxlan(plane, frame, ifindex, &mut arrival)?
         }
         None => return None,
     };
-    arrival.link = plane.link(arrival.link_number)?;
     Some(arrival)
 }
 
 /// Unwraps a VXLAN packet; answers the number of its attachment.
 #[inline(always)]
-fn vxlan<'f, D: Dataplane, F: Frame<'f>>(
-    plane: &D,
+fn vxlan<'f, 'p, D: Dataplane, F: Frame<'f>>(
+    plane: &'p D,
     frame: &mut F,
     ifindex: u32,
     arrival: &mut Arrival<'_>,
-) -> Option<u32> {
+) -> Option<(u32, &'p Link)> {
     let ip = frame.take::<Ipv4Hdr>()?;
     let udp = frame.take::<UdpHdr>()?;
     let vxlan = frame.take::<VxlanHdr>()?;
@@ -112,15 +111,15 @@ fn vxlan<'f, D: Dataplane, F: Frame<'f>>(
     }
     let [a, b, c] = vxlan.vni;
     let segment = Segment::vxlan(u32::from_be_bytes([0, a, b, c]));
-    let number = plane.ingress(&Ingress { ifindex, segment })?;
+    let (number, link) = plane.ingress(&Ingress { ifindex, segment })?;
     // The kernel answers what is not for our VTEP.
-    if plane.link(number)?.local != Be32::from_wire(ip.dst_addr) {
+    if link.local != Be32::from_wire(ip.dst_addr) {
         return None;
     }
     arrival.station = Station::new(inner.from, arrival.station.mac, Be32::from_wire(ip.src_addr));
     (arrival.to, arrival.kind) = (inner.to, inner.kind);
     arrival.behind(VXLAN_WRAP)?;
-    Some(number)
+    Some((number, link))
 }
 
 impl Arrival<'_> {
@@ -135,7 +134,13 @@ impl Arrival<'_> {
     /// The endpoint that a packet is for.
     #[inline(always)]
     pub(super) fn endpoint<D: Dataplane>(&self, plane: &D, ip: &Ipv4Hdr) -> Option<u32> {
-        let local = Local { vpc: self.link.vpc.into(), address: Be32::from_wire(ip.dst_addr) };
-        plane.address(&local).or_else(|| plane.prefix(&local))
+        endpoint(plane, self.link, ip)
     }
+}
+
+/// The endpoint that a packet is for.
+#[inline(always)]
+pub(super) fn endpoint<D: Dataplane>(plane: &D, link: &Link, ip: &Ipv4Hdr) -> Option<u32> {
+    let local = Local { vpc: link.vpc.into(), address: Be32::from_wire(ip.dst_addr) };
+    plane.address(&local).or_else(|| plane.prefix(&local))
 }

@@ -53,14 +53,9 @@ pub(super) trait Transport {
     /// The flow that it belongs to, as its client sees it.
     #[inline(always)]
     fn key(&self, ip: &Ipv4Hdr, vpc: u16) -> FlowKey {
-        FlowKey {
-            client: Be32::from_wire(ip.src_addr),
-            endpoint: Be32::from_wire(ip.dst_addr),
-            client_port: self.source(),
-            endpoint_port: self.destination(),
-            vpc,
-            protocol: Self::PROTOCOL.into(),
-        }
+        let client = (Be32::from_wire(ip.src_addr), self.source());
+        let endpoint = (Be32::from_wire(ip.dst_addr), self.destination());
+        FlowKey::new(client, endpoint, vpc, Self::PROTOCOL)
     }
 }
 
@@ -142,8 +137,8 @@ impl Transport for Udp<'_> {
         // Zero says that there is none, and stays; one that comes out as zero is sent as all ones
         // (RFC 768).
         if self.header.check != [0, 0] {
-            let check = delta.apply(self.header.check);
-            self.header.check = if check == [0, 0] { [0xff, 0xff] } else { check };
+            let check = u16::from_ne_bytes(delta.apply(self.header.check));
+            self.header.check = if check == 0 { 0xffff } else { check }.to_ne_bytes();
         }
     }
 
