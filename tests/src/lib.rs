@@ -22,6 +22,7 @@
 
 mod account;
 mod agent;
+pub mod budget;
 mod bulk;
 mod crowd;
 mod echo;

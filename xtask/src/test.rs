@@ -85,6 +85,7 @@ pub fn test(built: &Built, which: &Which) -> ExitCode {
     if !matches!(which, Which::Rows(_)) {
         let mut host = cmd::cargo();
         host.args(["test", "--no-fail-fast", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
+        host.args(["--package=vpce-bench", "--package=vpce-tests-ebpf"]);
         report.run("host tests", &mut host);
     }
     let mut end_to_end = end_to_end(built);

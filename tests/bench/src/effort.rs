@@ -8,10 +8,10 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Rounds of each figure.
+    /// Rounds of each figure, besides one that warms up.
     #[must_use]
     pub fn rounds(self) -> usize {
-        self.pick(3, 7)
+        self.pick(5, 9)
     }
 
     /// The figure of a quick run, or that of a full one.

@@ -5,6 +5,8 @@
 //! that a machine that changes its speed changes that of all. What is not built yet is a missed goal.
 
 mod agent;
+mod chart;
+mod document;
 mod effort;
 mod environment;
 mod packet;
@@ -14,9 +16,10 @@ mod row;
 mod scale;
 mod table;
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use vpce_tests::budget::Budget;
 
 use crate::{effort::Effort, environment::Environment, results::Results, row::Row};
 
@@ -30,6 +33,12 @@ struct Cli {
     /// Write the results there too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure nothing: draw the charts and write the tables of the documents from these results.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "json", "section"])]
+    charts: Option<PathBuf>,
+    /// Measure nothing: write what the kernel makes of the programs into vpce-ebpf/budget.toml.
+    #[arg(long, conflicts_with_all = ["quick", "json", "section", "charts"])]
+    budget: bool,
     /// Measure these parts alone.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     section: Vec<Section>,
@@ -71,6 +80,14 @@ impl Section {
 
 fn main() {
     let cli = Cli::parse();
+    if let Some(file) = &cli.charts {
+        document::write(&Results::read(file));
+        return;
+    }
+    if cli.budget {
+        Budget::measured().commit();
+        return;
+    }
     let effort = Effort { quick: cli.quick };
     let mut results = Results { environment: Environment::here(cli.quick), rows: Vec::new() };
     let asked = |section: &Section| cli.section.is_empty() || cli.section.contains(section);
@@ -81,7 +98,6 @@ fn main() {
     }
     print!("{}", table::terminal(&results));
     if let Some(file) = cli.json {
-        let text = serde_json::to_string_pretty(&results).expect("results are plain data");
-        fs::write(&file, text + "\n").unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        results.write(&file);
     }
 }

@@ -1,5 +1,7 @@
 //! What a run found, as it is kept in a file.
 
+use std::{fs, path::Path};
+
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -24,6 +26,8 @@ pub struct Line {
     pub unit: String,
     /// The goal in words.
     pub goal: Option<String>,
+    /// What the median would have to be for the goal, where the baseline stays as it is.
+    pub target: Option<f64>,
     /// Median of the rounds; nothing where the subject is not built.
     pub value: Option<f64>,
     /// The least of the rounds.
@@ -40,9 +44,31 @@ pub struct Line {
     pub ratio: Option<f64>,
     /// Whether the goal was reached; nothing where there is none.
     pub hit: Option<bool>,
+    /// Whether it is of the few that the project's first page shows.
+    #[serde(default)]
+    pub headline: bool,
 }
 
 impl Results {
+    /// Reads the file of an earlier run.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub fn read(file: &Path) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
+    /// Keeps them in a file.
+    ///
+    /// # Panics
+    /// Where it can't be written.
+    pub fn write(&self, file: &Path) {
+        let text = serde_json::to_string_pretty(self).expect("plain data");
+        fs::write(file, text + "\n").unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+
     /// The sections that there are figures of, in order.
     #[must_use]
     pub fn sections(&self) -> Vec<&str> {

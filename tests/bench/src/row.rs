@@ -26,9 +26,15 @@ pub struct Row {
     goals: Vec<Goal>,
     values: Vec<f64>,
     baselines: Vec<(String, Vec<f64>)>,
+    headline: bool,
 }
 
 impl Bound {
+    fn value(self) -> f64 {
+        let (Self::AtMost(bound) | Self::AtLeast(bound)) = self;
+        bound
+    }
+
     fn holds(self, value: f64) -> bool {
         match self {
             Self::AtMost(bound) => value <= bound,
@@ -58,10 +64,8 @@ impl Goal {
 
     /// The goal in words: `<= 50 ns`, `<= 0.8 x floor`.
     fn words(&self, unit: &str) -> String {
-        let (sign, bound) = match self.bound {
-            Bound::AtMost(bound) => ("<=", bound),
-            Bound::AtLeast(bound) => (">=", bound),
-        };
+        let sign = if matches!(self.bound, Bound::AtMost(_)) { "<=" } else { ">=" };
+        let bound = self.bound.value();
         match &self.baseline {
             Some(baseline) => format!("{sign} {bound} x {baseline}"),
             None => format!("{sign} {bound} {unit}"),
@@ -73,7 +77,7 @@ impl Row {
     /// A row without a figure: what it stays where its subject is not built yet.
     #[must_use]
     pub fn new(name: impl Into<String>, unit: &'static str) -> Self {
-        Self { name: name.into(), unit, goals: Vec::new(), values: Vec::new(), baselines: Vec::new() }
+        Self { name: name.into(), unit, goals: Vec::new(), values: Vec::new(), baselines: Vec::new(), headline: false }
     }
 
     /// Adds a goal; a row may have several, or none.
@@ -81,6 +85,12 @@ impl Row {
     pub fn goal(mut self, goal: Goal) -> Self {
         self.goals.push(goal);
         self
+    }
+
+    /// Makes it one of the few that the project's first page shows.
+    #[must_use]
+    pub fn headline(self) -> Self {
+        Self { headline: true, ..self }
     }
 
     /// Gives it its figures, one of each round.
@@ -106,6 +116,8 @@ impl Row {
         let goals = self.goals.iter().map(|goal| {
             let mut line = self.line(section, goal.baseline.as_deref());
             let judged = if goal.baseline.is_some() { line.ratio } else { line.value };
+            let unit_of_bound = if goal.baseline.is_some() { line.baseline_value } else { Some(1.0) };
+            line.target = unit_of_bound.map(|unit| unit * goal.bound.value());
             line.goal = Some(goal.words(self.unit));
             // Without a figure the goal is missed.
             line.hit = Some(judged.is_some_and(|judged| goal.bound.holds(judged)));
@@ -128,6 +140,7 @@ impl Row {
             row: self.name.clone(),
             unit: self.unit.to_owned(),
             goal: None,
+            target: None,
             value: median(&self.values),
             min: self.values.iter().copied().reduce(f64::min),
             max: self.values.iter().copied().reduce(f64::max),
@@ -136,6 +149,7 @@ impl Row {
             baseline_value: beside.and_then(|(_, values)| median(values)),
             ratio: ratios.and_then(|ratios| median(&ratios.collect::<Vec<_>>())),
             hit: None,
+            headline: self.headline,
         }
     }
 }
@@ -173,6 +187,7 @@ mod tests {
         assert_eq!((lines[0].ratio, lines[0].hit), (Some(0.8), Some(true)));
         assert_eq!(lines[0].goal.as_deref(), Some("<= 0.8 x floor"));
         assert_eq!((lines[0].value, lines[0].baseline_value), (Some(60.0), Some(100.0)));
+        assert_eq!(lines[0].target, Some(80.0));
         assert_eq!((lines[0].min, lines[0].max), (Some(40.0), Some(90.0)));
     }
 

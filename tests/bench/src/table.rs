@@ -19,11 +19,31 @@ pub fn terminal(results: &Results) -> String {
     format!("{}{}\n{hit} of {of} goals hit\n", facts.collect::<String>(), sections.collect::<String>())
 }
 
-/// One section in Markdown.
+/// Lines in Markdown.
 #[must_use]
-pub fn markdown(results: &Results, section: &str) -> String {
+pub fn markdown<'r>(lines: impl Iterator<Item = &'r Line>) -> String {
     let mut table = table(presets::ASCII_MARKDOWN);
-    table.add_rows(results.of(section).map(cells));
+    table.add_rows(lines.map(cells));
+    table.trim_fmt()
+}
+
+/// Lines in Markdown for a reader in a hurry: what, how much, beside what.
+#[must_use]
+pub fn headline<'r>(lines: impl Iterator<Item = &'r Line>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(["figure", "vpce", "beside it"]);
+    let mut told: Vec<(String, String, String)> = Vec::new();
+    for line in lines.filter(|line| line.value.is_some()) {
+        // Of a row the first line with a baseline; without any, the first.
+        let [row, .., baseline, of_it, ratio, _] = cells(line);
+        let beside = if ratio.is_empty() { String::new() } else { format!("{baseline}: {of_it}, ratio {ratio}") };
+        match told.iter_mut().find(|(name, ..)| *name == row) {
+            Some((.., known)) if known.is_empty() => *known = beside,
+            Some(_) => {}
+            None => told.push((row, format!("{} {}", figure(line.value.unwrap_or_default()), line.unit), beside)),
+        }
+    }
+    table.add_rows(told.into_iter().map(|(row, value, beside)| [row, value, beside]));
     table.trim_fmt()
 }
 

@@ -105,7 +105,9 @@ pub struct Run {
     /// What the backend sees of that flow: where it came from.
     pub seen: u32,
     /// Its port, as on the wire.
-    pub seen_port: u32,
+    pub seen_port: u16,
+    /// Always 0.
+    pub reserved: u16,
 }
 
 /// In a script: the backend sends it.
@@ -188,3 +190,63 @@ impl Flows {
 unsafe impl aya::Pod for Run {}
 
 const _: () = assert!(size_of::<Run>() == 2 * 48 + 56 + 8 + 8 + 16 + 8 + 8 + 8);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn flows(bits: u32, endpoints: u32, share_bits: u32) -> Flows {
+        let reciprocal = (1u64 << 32).div_ceil(endpoints.into());
+        Flows { bits, endpoints, reciprocal, stride: 1, share_bits, ..Flows::default() }
+    }
+
+    #[test]
+    fn every_flow_is_laid_once_before_any_is_laid_again_and_in_another_order_then() {
+        for bits in [0, 1, 2, 10, 17] {
+            let flows = flows(bits, 1, 14);
+            let round = |n: u64| (n << bits..(n + 1) << bits).map(|count| flows.pick(count)).collect::<Vec<_>>();
+            for n in 0..3 {
+                assert!(round(n).iter().all(|(_, before)| u64::from(*before) == n));
+                let numbers: HashSet<u32> = round(n).iter().map(|(number, _)| *number).collect();
+                assert_eq!(numbers.len(), 1 << bits, "of 2^{bits} flows");
+            }
+            assert!(bits < 10 || round(0) != round(1));
+        }
+    }
+
+    #[test]
+    fn the_flows_of_an_endpoint_are_numbered_without_a_gap() {
+        let flows = flows(17, 10_000, 4);
+        let (mut endpoint, mut next) = (0, 0);
+        for number in 0..1 << 17 {
+            let (at, index) = flows.place(number);
+            if at != endpoint {
+                assert_eq!(at, endpoint + 1);
+                (endpoint, next) = (at, 0);
+            }
+            assert_eq!(index, next, "flow {number} on endpoint {endpoint}");
+            assert!(index < 16, "more flows than an endpoint has records");
+            next += 1;
+        }
+        assert_eq!(endpoint, 9_999);
+    }
+
+    #[test]
+    fn no_two_flows_look_alike_on_either_side() {
+        let flows = Flows { stride: 8, ..flows(17, 1, 14) };
+        let ends: Vec<_> = (0..1 << 17).map(|number| flows.ends(number)).collect();
+        let unlike = |pair: fn(&Ends) -> Pair| ends.iter().map(pair).map(|pair| (pair.addresses, pair.ports));
+        assert_eq!(unlike(|ends| ends.outside).collect::<HashSet<_>>().len(), ends.len());
+        assert_eq!(unlike(|ends| ends.inside).collect::<HashSet<_>>().len(), ends.len());
+    }
+
+    #[test]
+    fn a_pair_lies_in_memory_as_on_the_wire() {
+        let pair = Pair::new((0x0a01_0203, 0x1234), (0xc613_8001, 0x5678));
+        assert_eq!(pair.addresses.to_ne_bytes(), [10, 1, 2, 3, 198, 19, 128, 1]);
+        assert_eq!(pair.ports.to_ne_bytes(), [0x12, 0x34, 0x56, 0x78]);
+        assert_eq!(pair.reversed(), Pair::new((0xc613_8001, 0x5678), (0x0a01_0203, 0x1234)));
+    }
+}

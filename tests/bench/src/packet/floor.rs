@@ -1,4 +1,4 @@
-//! Fills the floors with the flows that the gateway has.
+//! The floors, filled with just the flows that the gateway has.
 
 use aya::{
     Pod,
@@ -17,22 +17,35 @@ use super::{
 /// One hop less, in the word of TTL and protocol: `!1`.
 const HOP: u16 = 0xfffe;
 
-/// Enters both directions of all flows.
-pub fn fill(harness: &mut Harness, flows: &Flows, [client, backend]: [u32; 2]) {
-    let mut stateless: HashMap<MapData, Key, Translation> = take(harness, "TRANSLATIONS");
-    let mut tracked: HashMap<MapData, Key, Tracked> = take(harness, "TRACKED");
-    for number in 0..1 << flows.bits {
-        let Ends { outside, inside } = flows.ends(number);
-        let directions = [
-            (outside, client, translation(outside, inside, BACKEND, backend)),
-            (inside.reversed(), backend, translation(inside.reversed(), outside.reversed(), CLIENT, client)),
-        ];
-        for (from, ifindex, translation) in directions {
-            let key = Key { addresses: from.addresses, ports: from.ports, ifindex };
-            stateless.insert(key, translation, 0).expect("room for a translation");
-            let new = Tracked { translation, seen: 0, packets: 0, bytes: 0 };
-            tracked.insert(key, new, 0).expect("room for a flow");
+/// The floors' tables, and how many flows are in them.
+pub struct Floors {
+    stateless: HashMap<MapData, Key, Translation>,
+    tracked: HashMap<MapData, Key, Tracked>,
+    flows: u32,
+}
+
+impl Floors {
+    /// Those of the harness's object, with no flow.
+    pub fn of(harness: &mut Harness) -> Self {
+        Self { stateless: take(harness, "TRANSLATIONS"), tracked: take(harness, "TRACKED"), flows: 0 }
+    }
+
+    /// Enters both directions of the flows that are not there yet.
+    pub fn grow(&mut self, flows: &Flows, [client, backend]: [u32; 2]) {
+        let known = std::mem::replace(&mut self.flows, 1 << flows.bits);
+        for number in known..self.flows {
+            let Ends { outside, inside } = flows.ends(number);
+            self.enter(outside, client, translation(outside, inside, BACKEND, backend));
+            let (reply, to) = (inside.reversed(), outside.reversed());
+            self.enter(reply, backend, translation(reply, to, CLIENT, client));
         }
+    }
+
+    fn enter(&mut self, from: Pair, ifindex: u32, translation: Translation) {
+        let key = Key { addresses: from.addresses, ports: from.ports, ifindex };
+        self.stateless.insert(key, translation, 0).expect("room for a translation");
+        let new = Tracked { translation, seen: 0, packets: 0, bytes: 0 };
+        self.tracked.insert(key, new, 0).expect("room for a flow");
     }
 }
 

@@ -30,7 +30,7 @@ pub fn floor(ctx: XdpContext) -> u32 {
     let Some(frame) = Headers::of(&ctx) else { return XDP_PASS };
     let Some(key) = key(&ctx, frame) else { return XDP_PASS };
     // SAFETY: preallocated entries stay readable, and nobody changes them.
-    let Some(translation) = (unsafe { TRANSLATIONS.get(&key) }) else { return XDP_PASS };
+    let Some(translation) = (unsafe { TRANSLATIONS.get(key) }) else { return XDP_PASS };
     translate(frame, translation)
 }
 
@@ -39,7 +39,7 @@ pub fn floor(ctx: XdpContext) -> u32 {
 pub fn floor_state(ctx: XdpContext) -> u32 {
     let Some(frame) = Headers::of(&ctx) else { return XDP_PASS };
     let Some(key) = key(&ctx, frame) else { return XDP_PASS };
-    let Some(tracked) = TRACKED.get_ptr_mut(&key) else { return XDP_PASS };
+    let Some(tracked) = TRACKED.get_ptr_mut(key) else { return XDP_PASS };
     // SAFETY: as above; each flow is used by one CPU, so that not even atomics are paid for.
     let tracked = unsafe { &mut *tracked };
     // SAFETY: a helper without preconditions.

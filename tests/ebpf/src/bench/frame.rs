@@ -54,9 +54,8 @@ macro_rules! word {
         $(
             impl Word for $word {
                 #[inline(always)]
-                #[expect(clippy::cast_possible_truncation, reason = "the instruction reads no more")]
                 unsafe fn load<const AT: usize>(start: usize) -> Self {
-                    let word: u64;
+                    let word;
                     // SAFETY: the caller's promise.
                     unsafe {
                         asm!(
@@ -64,7 +63,7 @@ macro_rules! word {
                             out(reg) word, in(reg) start, const AT, options(nostack, readonly),
                         );
                     }
-                    word as Self
+                    word
                 }
                 #[inline(always)]
                 unsafe fn store<const AT: usize>(self, start: usize) {
@@ -72,7 +71,7 @@ macro_rules! word {
                     unsafe {
                         asm!(
                             concat!("*(", stringify!($word), " *)({} + {}) = {}"),
-                            in(reg) start, const AT, in(reg) u64::from(self), options(nostack),
+                            in(reg) start, const AT, in(reg) self, options(nostack),
                         );
                     }
                 }

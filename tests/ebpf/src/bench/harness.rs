@@ -53,7 +53,7 @@ pub fn scripts(ctx: XdpContext) -> u32 {
     if step == 1 {
         // What the first segment became: how the backend sees the flow.
         run.seen = frame.get::<26, u32>();
-        run.seen_port = frame.get::<34, u16>().into();
+        run.seen_port = frame.get::<34, u16>();
     }
     run.step = if step + 1 >= run.steps { 0 } else { step + 1 };
     #[expect(clippy::cast_possible_truncation, reason = "flows are numbered by 32 bits at most")]
@@ -74,7 +74,7 @@ pub fn scripts(ctx: XdpContext) -> u32 {
         run.next[CLIENT] = client.wrapping_add(counts);
         lay(frame, &run.sides[CLIENT], run.flows.outside(flow, endpoint), numbers, flags);
     } else {
-        let to = (u32::from_be(run.seen), u16::from_be(run.seen_port as u16).into());
+        let to = (u32::from_be(run.seen), u16::from_be(run.seen_port).into());
         let pair = Pair::new((run.flows.server, run.flows.server_port), to);
         let numbers = (backend, if acknowledges { client } else { 0 });
         run.next[BACKEND] = backend.wrapping_add(counts);

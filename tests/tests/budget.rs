@@ -1,0 +1,12 @@
+//! What the programs take of the kernel. A process of its own: for moments it can open no file.
+
+use vpce_tests::budget::Budget;
+
+#[test]
+fn the_programs_take_of_the_kernel_what_was_committed() {
+    let now = Budget::measured();
+    println!("{now:#?}");
+    let differences = Budget::committed().differences(&now);
+    let told: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
+    assert!(told.is_empty(), "`cargo xtask bench --budget` writes vpce-ebpf/budget.toml anew:{told}");
+}
