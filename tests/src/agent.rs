@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 
 use crate::{
     Namespace,
@@ -149,6 +149,17 @@ impl Agent {
     /// What the interfaces had received when the dataplane began to count; `None`: none did.
     pub(crate) fn outside(&self) -> Option<&Outside> {
         self.outside.as_ref()
+    }
+
+    /// The process id of the agent that runs.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.as_ref().expect("a running agent").pid()
+    }
+
+    /// Sends the running agent a signal, and does not wait for what comes of it.
+    pub fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("a running agent").signal(signal);
     }
 
     /// Whether it runs.

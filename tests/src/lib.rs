@@ -27,7 +27,7 @@ mod crowd;
 mod echo;
 mod fabric;
 pub mod frames;
-mod interrupt;
+pub mod interrupt;
 mod link;
 mod namespace;
 pub mod object;

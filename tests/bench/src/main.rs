@@ -13,6 +13,7 @@ mod rig;
 mod row;
 mod scale;
 mod table;
+mod usage;
 
 use std::{fs, path::PathBuf};
 
