@@ -135,8 +135,18 @@ impl Agent {
 
     /// Asks for a reload as systemd does (SIGHUP), and waits until the agent is ready again.
     pub fn reload(&mut self) {
+        self.begin_reload();
+        self.finish_reload();
+    }
+
+    /// Asks for a reload; what waits for its end is [`Agent::finish_reload`].
+    pub fn begin_reload(&mut self) {
         self.forget_readiness();
         self.process.as_ref().expect("a running agent").signal(Signal::SIGHUP);
+    }
+
+    /// Waits until the agent is ready after a reload.
+    pub fn finish_reload(&mut self) {
         self.wait_until_ready(PATIENCE);
     }
 
@@ -155,11 +165,6 @@ impl Agent {
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.process.as_ref().expect("a running agent").pid()
-    }
-
-    /// Sends the running agent a signal, and does not wait for what comes of it.
-    pub fn signal(&self, signal: Signal) {
-        self.process.as_ref().expect("a running agent").signal(signal);
     }
 
     /// Whether it runs.
