@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 
 use crate::{
     Namespace,
@@ -135,8 +135,18 @@ impl Agent {
 
     /// Asks for a reload as systemd does (SIGHUP), and waits until the agent is ready again.
     pub fn reload(&mut self) {
+        self.begin_reload();
+        self.finish_reload();
+    }
+
+    /// Asks for a reload; what waits for its end is [`Agent::finish_reload`].
+    pub fn begin_reload(&mut self) {
         self.forget_readiness();
         self.process.as_ref().expect("a running agent").signal(Signal::SIGHUP);
+    }
+
+    /// Waits until the agent is ready after a reload.
+    pub fn finish_reload(&mut self) {
         self.wait_until_ready(PATIENCE);
     }
 
@@ -149,6 +159,12 @@ impl Agent {
     /// What the interfaces had received when the dataplane began to count; `None`: none did.
     pub(crate) fn outside(&self) -> Option<&Outside> {
         self.outside.as_ref()
+    }
+
+    /// The process id of the agent that runs.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.as_ref().expect("a running agent").pid()
     }
 
     /// Whether it runs.

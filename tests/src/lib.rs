@@ -29,7 +29,7 @@ mod echo;
 mod fabric;
 pub mod frames;
 mod hook;
-mod interrupt;
+pub mod interrupt;
 mod link;
 mod namespace;
 pub mod object;

@@ -11,14 +11,23 @@ use crate::{
 
 /// The opening timer is this many times shorter while half-open connections hold more than half of
 /// an endpoint's limit.
-const HASTE: u32 = 32;
+pub const HASTE: u32 = 32;
 
-/// Looks at one record, `now` in jiffies.
+/// What a look at records without a flow answers.
+pub const NO_FLOW: u32 = u32::MAX;
+
+/// Looks at one record, `now` in jiffies. Answers in how many its flow can be over, where no packet comes
+/// and its endpoint stays; [`NO_FLOW`] where it has none.
 ///
 /// The ends of an established connection are told, by way of the agent: neither shall wait for the
 /// other for ever.
 #[inline(always)]
-pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<()> {
+pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> u32 {
+    look(plane, slot, now).unwrap_or(NO_FLOW)
+}
+
+#[inline(always)]
+fn look<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<u32> {
     let flow = plane.flow(slot)?;
     let state = flow.state.load();
     if !state::usable(state) {
@@ -26,10 +35,10 @@ pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<()> {
     }
     let ends = flow.ends();
     let endpoint = plane.endpoint(ends.endpoint)?;
-    let limit = timer(endpoint, plane.admission(ends.endpoint)?, state, ends.key.protocol);
+    let (limit, least) = timer(endpoint, plane.admission(ends.endpoint)?, state, ends.key.protocol);
     let idle = now.wrapping_sub(flow.touched.load()).cast_signed();
     if endpoint.generation == ends.generation && idle < limit.cast_signed() {
-        return None;
+        return Some(least.cast_signed().wrapping_sub(idle).max(0).cast_unsigned());
     }
     let number = ends.endpoint;
     let believed = state & ESTABLISHED != 0 && !state::closed(state) && ends.key.protocol == TCP.into();
@@ -42,17 +51,20 @@ pub fn reap<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<()> {
         // A closed one was settled when it closed.
         slots::settle(plane, number, slot, Change::between(state, 0));
     }
-    Some(())
+    None
 }
 
+/// The timer of a flow as things are, and the least that it can become: half-open ones may have to hurry
+/// any time.
 #[inline(always)]
-fn timer(endpoint: &Endpoint, admission: &Admission, state: u32, protocol: u16) -> u32 {
+fn timer(endpoint: &Endpoint, admission: &Admission, state: u32, protocol: u16) -> (u32, u32) {
+    let always = |timer| (timer, timer);
     match tcp::timer(state) {
-        _ if protocol == UDP.into() => endpoint.udp,
-        Timer::Opening if admission.half_open.load() > endpoint.limit / 2 => endpoint.opening / HASTE,
-        Timer::Opening => endpoint.opening,
-        Timer::Established => endpoint.established,
-        Timer::Closing => endpoint.closing,
+        _ if protocol == UDP.into() => always(endpoint.udp),
+        Timer::Opening if admission.half_open.load() > endpoint.limit / 2 => always(endpoint.opening / HASTE),
+        Timer::Opening => (endpoint.opening, endpoint.opening / HASTE),
+        Timer::Established => always(endpoint.established),
+        Timer::Closing => always(endpoint.closing),
     }
 }
 

@@ -31,7 +31,14 @@ fn tell(ctx: &impl EbpfContext, reason: DropReason) {
     debug!(ctx, "dropped: {}", reason.name());
 }
 
-/// Looks at a range of flow records and frees what is over. Run by the agent, never attached.
+/// Where the reaper's pass begins, and what it answers.
+struct Look {
+    first: u32,
+    soonest: u32,
+}
+
+/// Looks at a range of flow records and frees what is over; answers in how many jiffies the first of the
+/// others can be. Run by the agent, never attached.
 #[xdp]
 pub fn reap(ctx: XdpContext) -> u32 {
     let (data, end) = (ctx.data(), ctx.data_end());
@@ -39,16 +46,18 @@ pub fn reap(ctx: XdpContext) -> u32 {
         return XDP_ABORTED;
     }
     // SAFETY: the bounds were checked, and any bytes are a `Pass`.
-    let Pass { mut first, count } = unsafe { (data as *const Pass).read_unaligned() };
-    // SAFETY: `look` has the helper's signature, and `first` outlives the call.
-    unsafe { bpf_loop(count, look as *mut _, (&raw mut first).cast(), 0) };
-    XDP_PASS
+    let Pass { first, count } = unsafe { (data as *const Pass).read_unaligned() };
+    let mut pass = Look { first, soonest: reap::NO_FLOW };
+    // SAFETY: `look` has the helper's signature, and `pass` outlives the call.
+    unsafe { bpf_loop(count, look as *mut _, (&raw mut pass).cast(), 0) };
+    // SAFETY: a value of this function; what the loop made of it the compiler can't see.
+    unsafe { (&raw const pass.soonest).read_volatile() }
 }
 
-extern "C" fn look(index: u32, first: *mut core::ffi::c_void) -> i64 {
-    // SAFETY: `reap` passes a valid u32.
-    let slot = unsafe { *first.cast::<u32>() } + index;
-    let _ = reap::reap(&Kernel, slot, Kernel.jiffies());
+extern "C" fn look(index: u32, pass: *mut core::ffi::c_void) -> i64 {
+    // SAFETY: `reap` passes a valid `Look`.
+    let pass = unsafe { &mut *pass.cast::<Look>() };
+    pass.soonest = pass.soonest.min(reap::reap(&Kernel, pass.first + index, Kernel.jiffies()));
     0
 }
 

@@ -104,7 +104,7 @@ fn run(task: Task) -> Result<ExitCode> {
             return Ok(test::test(&build::build()?, &which));
         }
         Task::Bench { arguments } => {
-            setup::ensure(&[Purpose::Build, Purpose::Rig])?;
+            setup::ensure(&[Purpose::Build, Purpose::Rig, Purpose::Bench])?;
             return bench::bench(&build::build()?, &arguments);
         }
         Task::Fuzz { target, seconds } => fuzz::fuzz(target, seconds)?,

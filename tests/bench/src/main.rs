@@ -15,6 +15,7 @@ mod rig;
 mod row;
 mod scale;
 mod table;
+mod usage;
 
 use std::path::PathBuf;
 

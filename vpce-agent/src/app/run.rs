@@ -25,7 +25,7 @@ use crate::{
     dataplane::{self, Dataplane, DataplaneError},
     model::Segment,
     net::{Interfaces, NetError, Speaker},
-    reconcile::{Gateway, ReconcileError, Word},
+    reconcile::{Against, Gateway, ReconcileError, Word},
     socket::{self, Asked, SocketError},
     store::{Store, StoreError},
 };
@@ -144,9 +144,10 @@ impl Agent {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         });
-        self.pass().await?;
+        self.pass(Against::Maps).await?;
         self.find_backends().await;
         tell(&[sd_notify::NotifyState::Ready]);
+        give_back();
         tracing::info!(config = %self.options.config.display(), "ready");
         loop {
             tokio::select! {
@@ -157,7 +158,7 @@ impl Agent {
                 }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
-                _ = drift.tick() => self.reconcile().await,
+                _ = drift.tick() => self.reconcile(Against::Maps).await,
                 () = self.interfaces.changed() => self.compare().await,
                 ready = self.ears.readable() => {
                     ready?.clear_ready();
@@ -195,14 +196,14 @@ impl Agent {
     /// Notes what was heard.
     async fn hear(&mut self) {
         if self.gateway.hear(Instant::now()) {
-            self.reconcile().await;
+            self.reconcile(Against::LastPass).await;
         }
     }
 
     /// One pass of the reconciler.
-    async fn pass(&mut self) -> Result<(), RunError> {
+    async fn pass(&mut self, against: Against) -> Result<(), RunError> {
         let interfaces = self.interfaces.all().await?;
-        let writes = self.gateway.pass(interfaces)?;
+        let writes = self.gateway.pass(interfaces, against)?;
         if writes > 0 {
             tracing::info!(writes, "dataplane brought up to date");
         }
@@ -211,8 +212,8 @@ impl Agent {
         Ok(())
     }
 
-    async fn reconcile(&mut self) {
-        if let Err(error) = self.pass().await {
+    async fn reconcile(&mut self, against: Against) {
+        if let Err(error) = self.pass(against).await {
             tracing::error!("{error}; trying again");
         }
     }
@@ -224,14 +225,14 @@ impl Agent {
         }
         self.ask();
         if self.gateway.is_stale() {
-            self.reconcile().await;
+            self.reconcile(Against::LastPass).await;
         }
     }
 
     /// Looks at the interfaces; a pass where one of ours is another than before.
     async fn compare(&mut self) {
         match self.interfaces.all().await {
-            Ok(interfaces) if self.gateway.differs(&interfaces) => self.reconcile().await,
+            Ok(interfaces) if self.gateway.differs(&interfaces) => self.reconcile(Against::LastPass).await,
             Ok(_) => {}
             Err(error) => tracing::error!("{error}"),
         }
@@ -305,9 +306,20 @@ impl Agent {
         self.gateway.change(desired)?;
         self.known = present;
         // It is taken now: what the kernel refuses is told, and tried again.
-        self.reconcile().await;
+        self.reconcile(Against::LastPass).await;
         self.find_backends().await;
+        give_back();
         Ok(())
+    }
+}
+
+/// Gives memory back to the host: reading the file of ten thousand endpoints takes several times of what is
+/// kept of it.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it has no precondition.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

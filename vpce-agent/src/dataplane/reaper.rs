@@ -1,7 +1,7 @@
 //! Runs the reaper's walk: the program looks, the agent only says when and where.
 
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
-use vpce_common::layout::Pass;
+use vpce_common::{layout::Pass, reap::NO_FLOW};
 
 use super::{
     Dataplane, DataplaneError,
@@ -9,19 +9,20 @@ use super::{
 };
 
 impl Dataplane {
-    /// Looks at flow records, and frees what is over.
+    /// Looks at flow records, and frees what is over. Answers in how many kernel ticks the first of the
+    /// others can be; none: there is no other.
     ///
     /// # Errors
     /// When the kernel refuses the run.
-    pub fn reap(&mut self, pass: Pass) -> Result<(), DataplaneError> {
+    pub fn reap(&mut self, pass: Pass) -> Result<Option<u32>, DataplaneError> {
         // As long as the shortest frame that the kernel takes.
         let mut order = [0u8; 64];
         order[..4].copy_from_slice(&pass.first.to_ne_bytes());
         order[4..8].copy_from_slice(&pass.count.to_ne_bytes());
         let options = TestRunOptions { data_in: Some(&order), ..TestRunOptions::default() };
         let reap: &mut Xdp = program(&mut self.object, REAP)?;
-        let ran = reap.test_run(options);
-        ran.map(drop).map_err(|source| DataplaneError::Program { name: REAP, source })
+        let ran = reap.test_run(options).map_err(|source| DataplaneError::Program { name: REAP, source })?;
+        Ok(Some(ran.return_value).filter(|ticks| *ticks != NO_FLOW))
     }
 }
 

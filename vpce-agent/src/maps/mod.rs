@@ -2,8 +2,11 @@
 //!
 //! One of the ports: besides `dataplane`, only this names aya.
 
+mod batch;
 mod pins;
 mod table;
+
+use std::ops::Range;
 
 use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
@@ -25,6 +28,13 @@ pub struct AdmissionNow {
     pub spare: u32,
     /// How often one was taken, modulo 2^32.
     pub taken: u32,
+}
+
+impl From<[u32; 16]> for AdmissionNow {
+    /// From the words of an entry of `ADMISSIONS`.
+    fn from([open, peak, head, tail, half_open, ..]: [u32; 16]) -> Self {
+        Self { open, peak, half_open, spare: tail.wrapping_sub(head), taken: head }
+    }
 }
 
 /// All maps of the dataplane.
@@ -90,8 +100,15 @@ impl Maps {
     /// # Errors
     /// When the kernel refuses the read.
     pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
-        let [open, peak, head, tail, half_open, ..] = self.admissions.get(endpoint)?;
-        Ok(AdmissionNow { open, peak, half_open, spare: tail.wrapping_sub(head), taken: head })
+        self.admissions.get(endpoint).map(AdmissionNow::from)
+    }
+
+    /// The same of these endpoints, in one look.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn admissions(&self, endpoints: Range<u32>) -> Result<Vec<AdmissionNow>, MapError> {
+        Ok(self.admissions.run(endpoints)?.into_iter().map(AdmissionNow::from).collect())
     }
 
     /// Puts every record of an endpoint's block into its ring, and makes its count zero.
@@ -102,9 +119,8 @@ impl Maps {
     /// # Errors
     /// When the kernel refuses a write; the next pass does it all again.
     pub fn fill_ring(&mut self, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
-        for slot in endpoint.first_slot..endpoint.first_slot + endpoint.slots {
-            self.free.set(slot, slot + 1)?;
-        }
+        let places: Vec<u32> = (endpoint.first_slot + 1..).take(endpoint.slots as usize).collect();
+        self.free.set_run(endpoint.first_slot, &places)?;
         let mut admission = [0; 16];
         admission[3] = endpoint.slots;
         self.admissions.set(number, admission)

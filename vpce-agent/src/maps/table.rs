@@ -5,23 +5,26 @@ use std::{
     hash::Hash,
     io,
     marker::PhantomData,
-    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+    ops::Range,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
 use aya::{
     Ebpf, Pod,
     maps::{
-        Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues, RingBuf,
+        Array, HashMap, Map, MapData, RingBuf,
         lpm_trie::{Key, LpmTrie},
     },
+    sys::SyscallError,
 };
 
-use super::MapError;
+use super::{MapError, batch};
 
 /// A hash map.
 pub struct Table<K, V> {
     name: &'static str,
     map: HashMap<MapData, K, V>,
+    fd: OwnedFd,
 }
 
 /// A map of networks, by length of the key in bits; those of a part before the network count too.
@@ -40,22 +43,41 @@ pub struct Messages<T> {
 pub struct Numbered<V: Pod> {
     name: &'static str,
     map: Array<MapData, V>,
+    fd: OwnedFd,
 }
 
 /// An array of counters, each summed over all CPUs.
 pub struct PerCpu<const N: usize> {
     name: &'static str,
-    map: PerCpuArray<MapData, [u64; N]>,
+    map: MapData,
+    /// Asked for once: aya opens a file for it at every look.
+    cpus: usize,
 }
 
 fn take(object: &mut Ebpf, name: &'static str) -> Result<Map, MapError> {
     object.take_map(name).ok_or(MapError::Missing { name })
 }
 
+/// A descriptor of its own, for what aya has no call for.
+fn descriptor(map: &Map, name: &'static str) -> Result<OwnedFd, MapError> {
+    let (Map::Array(data) | Map::HashMap(data)) = map else {
+        return Err(MapError::Missing { name });
+    };
+    let cloned = data.fd().as_fd().try_clone_to_owned();
+    cloned.map_err(|error| MapError::Kernel { name, source: error.into() })
+}
+
+/// What a batch answers when the kernel refuses it.
+fn refused(name: &'static str, call: &'static str) -> impl Fn(io::Error) -> MapError {
+    move |io_error| MapError::Kernel { name, source: SyscallError { call, io_error }.into() }
+}
+
 impl<K: Pod + Ord + Hash, V: Pod> Table<K, V> {
     pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
-        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
-        Ok(Self { name, map })
+        let map = take(object, name)?;
+        let fd = descriptor(&map, name)?;
+        let map = map.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map, fd })
     }
 
     /// Every entry.
@@ -63,8 +85,8 @@ impl<K: Pod + Ord + Hash, V: Pod> Table<K, V> {
     /// # Errors
     /// When the kernel refuses the read.
     pub fn all(&self) -> Result<BTreeMap<K, V>, MapError> {
-        let name = self.name;
-        self.map.iter().collect::<Result<_, _>>().map_err(|source| MapError::Kernel { name, source })
+        let all = batch::all(self.fd.as_fd()).map_err(refused(self.name, "bpf_map_lookup_batch"))?;
+        Ok(all.into_iter().collect())
     }
 
     /// Writes one entry, new or not.
@@ -169,8 +191,10 @@ fn absent_is_fine(name: &'static str, removed: Result<(), aya::maps::MapError>) 
 
 impl<V: Pod> Numbered<V> {
     pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
-        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
-        Ok(Self { name, map })
+        let map = take(object, name)?;
+        let fd = descriptor(&map, name)?;
+        let map = map.try_into().map_err(|source| MapError::Kernel { name, source })?;
+        Ok(Self { name, map, fd })
     }
 
     /// The value with this number.
@@ -182,6 +206,15 @@ impl<V: Pod> Numbered<V> {
         self.map.get(&number, 0).map_err(|source| MapError::Kernel { name, source })
     }
 
+    /// The values with these numbers, in one look.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn run(&self, numbers: Range<u32>) -> Result<Vec<V>, MapError> {
+        let values = batch::run(self.fd.as_fd(), numbers.start, numbers.len(), 1);
+        values.map_err(refused(self.name, "bpf_map_lookup_batch"))
+    }
+
     /// Writes the value with this number.
     ///
     /// # Errors
@@ -190,12 +223,21 @@ impl<V: Pod> Numbered<V> {
         let name = self.name;
         self.map.set(number, value, 0).map_err(|source| MapError::Kernel { name, source })
     }
+
+    /// Writes values from this number on, in one go.
+    ///
+    /// # Errors
+    /// When one would be beyond the array; those before it may be written then.
+    pub fn set_run(&mut self, first: u32, values: &[V]) -> Result<(), MapError> {
+        batch::set_run(self.fd.as_fd(), first, values, 1).map_err(refused(self.name, "bpf_map_update_batch"))
+    }
 }
 
 impl<const N: usize> PerCpu<N> {
     pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self, MapError> {
-        let map = take(object, name)?.try_into().map_err(|source| MapError::Kernel { name, source })?;
-        Ok(Self { name, map })
+        let Map::PerCpuArray(map) = take(object, name)? else { return Err(MapError::Missing { name }) };
+        let cpus = aya::util::nr_cpus().map_err(|(_, error)| MapError::Kernel { name, source: error.into() })?;
+        Ok(Self { name, map, cpus })
     }
 
     /// Sets the counters with this number to zero on every CPU.
@@ -203,11 +245,9 @@ impl<const N: usize> PerCpu<N> {
     /// # Errors
     /// When the number is beyond the array.
     pub fn zero(&mut self, number: u32) -> Result<(), MapError> {
-        let name = self.name;
-        let failed = |source| MapError::Kernel { name, source };
-        let cpus = aya::util::nr_cpus().map_err(|(_, error)| failed(error.into()))?;
-        let zeros = PerCpuValues::try_from(vec![[0; N]; cpus]).map_err(|error| failed(error.into()))?;
-        self.map.set(number, zeros, 0).map_err(failed)
+        let zeros = vec![[0_u64; N]; self.cpus];
+        batch::set_run(self.map.fd().as_fd(), number, &zeros, self.cpus)
+            .map_err(refused(self.name, "bpf_map_update_batch"))
     }
 
     /// The counters with this number, summed.
@@ -215,15 +255,26 @@ impl<const N: usize> PerCpu<N> {
     /// # Errors
     /// When the number is beyond the array.
     pub fn sum(&self, number: u32) -> Result<[u64; N], MapError> {
-        let name = self.name;
-        let values = self.map.get(&number, 0).map_err(|source| MapError::Kernel { name, source })?;
-        let mut sum = [0u64; N];
-        for cpu in values.iter() {
-            for (total, value) in sum.iter_mut().zip(cpu) {
-                *total = total.wrapping_add(*value);
+        Ok(self.sums(number..number + 1)?.first().copied().unwrap_or([0; N]))
+    }
+
+    /// The counters with these numbers, each summed, in one look.
+    ///
+    /// # Errors
+    /// When the kernel refuses the read.
+    pub fn sums(&self, numbers: Range<u32>) -> Result<Vec<[u64; N]>, MapError> {
+        let parts = batch::run::<[u64; N]>(self.map.fd().as_fd(), numbers.start, numbers.len(), self.cpus);
+        let parts = parts.map_err(refused(self.name, "bpf_map_lookup_batch"))?;
+        let sum = |cpus: &[[u64; N]]| {
+            let mut sum = [0_u64; N];
+            for cpu in cpus {
+                for (total, value) in sum.iter_mut().zip(cpu) {
+                    *total = total.wrapping_add(*value);
+                }
             }
-        }
-        Ok(sum)
+            sum
+        };
+        Ok(parts.chunks(self.cpus).map(sum).collect())
     }
 }
 

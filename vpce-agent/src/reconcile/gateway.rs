@@ -6,10 +6,13 @@ use std::{
     io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use vpce_common::layout::{Ended, Heard, LAYOUT, Pass};
+use vpce_common::{
+    layout::{Ended, Heard, LAYOUT, Pass},
+    reap::HASTE,
+};
 
 use super::{
     Entries, Facts, Reader as _,
@@ -23,7 +26,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Mode,
+        Attachment, Desired, Mode, Timers,
         leases::{Capacity, Held, LeaseError, Leases},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
@@ -57,6 +60,15 @@ pub enum ReconcileError {
          filled from, as it was last, or take it off with `vpce-agent unload` (flows end)"
     )]
     StateLost,
+}
+
+/// What a pass compares desired state with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// What the last pass wrote: nobody else writes. A change among ten thousand endpoints waits for no reading.
+    LastPass,
+    /// What the maps hold: somebody wrote all the same.
+    Maps,
 }
 
 /// The gateway.
@@ -156,7 +168,7 @@ impl Gateway {
         (self.leases, self.desired) = (leases, desired);
         // A driver may take now what it refused: of another MTU, for one.
         self.without_native.clear();
-        self.walk.forget();
+        self.walk.forget(shortest(&self.desired));
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -165,16 +177,22 @@ impl Gateway {
     ///
     /// # Errors
     /// What the kernel refused; what was written stays, and the next pass goes on from there.
-    pub fn pass(&mut self, interfaces: BTreeMap<String, Interface>) -> Result<usize, ReconcileError> {
+    pub fn pass(&mut self, interfaces: BTreeMap<String, Interface>, against: Against) -> Result<usize, ReconcileError> {
         self.facts.interfaces = interfaces;
         self.facts.neighbours = self.neighbours.found();
         let released = self.release()?;
         let entries = compile(&self.desired, released.as_ref().unwrap_or(&self.leases), &self.facts);
         // After a failure everything is read again.
-        let last = self.last.take();
-        let observed = observe(&self.dataplane.maps, &entries, last.as_ref())?;
+        let observed = match (self.last.take(), against) {
+            (Some(last), Against::LastPass) => last,
+            (last, _) => observe(&self.dataplane.maps, &entries, last.as_ref())?,
+        };
         let changes = plan(&entries, &observed);
         apply(&mut self.dataplane.maps, &changes)?;
+        if !changes.is_empty() {
+            // Flows may have become stale.
+            self.walk.forget(shortest(&self.desired));
+        }
         self.last = Some(entries);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
@@ -206,15 +224,16 @@ impl Gateway {
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
         let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        for pass in self.walk.step(end) {
-            self.look_at(pass)?;
+        for pass in self.walk.step(end, Instant::now()) {
+            let soonest = self.look_at(pass)?;
+            self.walk.looked(pass, soonest, Instant::now());
         }
         self.dataplane.flush_log();
         let mut words = Vec::new();
         for ended in self.ended.drain(..self.ended.len().min(TELL_MOST)) {
-            let client = self.dataplane.maps.link(ended.client_link)?;
-            let backend = self.dataplane.maps.backend(ended.ends.backend)?;
-            let link = self.dataplane.maps.link(backend.link)?;
+            let client = self.dataplane.maps.links.get(ended.client_link)?;
+            let backend = self.dataplane.maps.backends.get(ended.ends.backend)?;
+            let link = self.dataplane.maps.links.get(backend.link)?;
             let reachable = (backend.reachable != 0).then_some((&link, backend.station));
             words.extend(words::last_words(&ended, &client, reachable));
         }
@@ -222,10 +241,11 @@ impl Gateway {
     }
 
     /// Lets the reaper look at these records, and takes what it tells: of one pass there is room for all.
-    fn look_at(&mut self, pass: Pass) -> Result<(), ReconcileError> {
-        self.dataplane.reap(pass)?;
+    /// Answers when the first flow that is left can be over; none: there is no flow.
+    fn look_at(&mut self, pass: Pass) -> Result<Option<Duration>, ReconcileError> {
+        let ticks = self.dataplane.reap(pass)?;
         self.ended.extend(iter::from_fn(|| self.dataplane.maps.ended.take()));
-        Ok(())
+        Ok(ticks.map(|ticks| Duration::from_secs(1) * ticks / self.facts.hertz))
     }
 
     /// The ARP questions to send now.
@@ -298,7 +318,7 @@ impl Gateway {
     /// would be an old copy, and give out again what flows hold.
     fn check_generations(&self) -> Result<(), ReconcileError> {
         for &number in self.leases.endpoints.keys() {
-            if self.dataplane.maps.endpoint(number)?.generation > self.leases.next_generation {
+            if self.dataplane.maps.endpoints.get(number)?.generation > self.leases.next_generation {
                 return Err(ReconcileError::StateLost);
             }
         }
@@ -309,7 +329,7 @@ impl Gateway {
     fn release(&self) -> Result<Option<Leases>, ReconcileError> {
         let mut empty = Vec::new();
         for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
-            let entry = self.dataplane.maps.endpoint(number)?;
+            let entry = self.dataplane.maps.endpoints.get(number)?;
             let now = self.dataplane.maps.admission(number)?;
             let closed = entry.accepted == 0 && entry.generation == lease.generation;
             if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
@@ -331,11 +351,21 @@ fn seed() -> [u64; 5] {
     std::array::from_fn(|_| RandomState::new().build_hasher().finish())
 }
 
+/// No flow is over sooner after its last packet.
+fn shortest(desired: &Desired) -> Duration {
+    let services = desired.services.values().map(|service| service.timers);
+    let of = |timers: Timers| {
+        let Timers { opening, established, closing, udp } = timers;
+        [opening / HASTE, established, closing, udp]
+    };
+    services.chain([desired.gateway.timers]).flat_map(of).min().unwrap_or_default()
+}
+
 /// Where an earlier agent knew backends to be.
 fn adopt(dataplane: &Dataplane, leases: &Leases) -> Result<BTreeMap<u32, Neighbour>, MapError> {
     let mut adopted = BTreeMap::new();
     for (number, _) in (0..).zip(&leases.backends) {
-        let backend = dataplane.maps.backend(number)?;
+        let backend = dataplane.maps.backends.get(number)?;
         if backend.reachable != 0 {
             adopted.insert(number, Neighbour { link: backend.link, station: backend.station });
         }

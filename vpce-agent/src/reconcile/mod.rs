@@ -20,7 +20,7 @@ mod words;
 pub use apply::{Kernel, apply};
 pub use compile::{Facts, compile};
 pub use entries::Entries;
-pub use gateway::{Gateway, ReconcileError};
+pub use gateway::{Against, Gateway, ReconcileError};
 pub use observe::{Reader, observe};
 pub use plan::{Change, plan};
 pub use words::Word;

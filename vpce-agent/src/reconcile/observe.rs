@@ -17,10 +17,10 @@ pub trait Reader {
     fn addresses(&self) -> Result<BTreeMap<Local, u32>, MapError>;
     fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError>;
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError>;
-    fn link(&self, number: u32) -> Result<Link, MapError>;
-    fn endpoint(&self, number: u32) -> Result<Endpoint, MapError>;
-    fn backend(&self, number: u32) -> Result<Backend, MapError>;
-    fn transit(&self, number: u32) -> Result<Transit, MapError>;
+    fn links(&self, count: u32) -> Result<Vec<Link>, MapError>;
+    fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError>;
+    fn backends(&self, count: u32) -> Result<Vec<Backend>, MapError>;
+    fn transit(&self, count: u32) -> Result<Vec<Transit>, MapError>;
 }
 
 impl Reader for Maps {
@@ -39,22 +39,22 @@ impl Reader for Maps {
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         self.mappings.all()
     }
-    fn link(&self, number: u32) -> Result<Link, MapError> {
-        self.links.get(number)
+    fn links(&self, count: u32) -> Result<Vec<Link>, MapError> {
+        self.links.run(0..count)
     }
-    fn endpoint(&self, number: u32) -> Result<Endpoint, MapError> {
-        self.endpoints.get(number)
+    fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError> {
+        self.endpoints.run(0..count)
     }
-    fn backend(&self, number: u32) -> Result<Backend, MapError> {
-        self.backends.get(number)
+    fn backends(&self, count: u32) -> Result<Vec<Backend>, MapError> {
+        self.backends.run(0..count)
     }
-    fn transit(&self, number: u32) -> Result<Transit, MapError> {
-        self.transit.get(number)
+    fn transit(&self, count: u32) -> Result<Vec<Transit>, MapError> {
+        self.transit.run(0..count)
     }
 }
 
-/// Reads every hash map whole, and of the arrays the numbers that `desired` or `last` knows of:
-/// all numbers where there is no `last`, since nobody knows then what an earlier agent left.
+/// Reads every hash map whole, and of the arrays the numbers up to the last that `desired` or `last` knows
+/// of: all numbers where there is no `last`, since nobody knows then what an earlier agent left.
 ///
 /// # Errors
 /// When the kernel refuses a read.
@@ -63,13 +63,11 @@ pub fn observe(maps: &impl Reader, desired: &Entries, last: Option<&Entries>) ->
         desired: &BTreeMap<u32, V>,
         last: Option<&BTreeMap<u32, V>>,
         most: u32,
-        read: impl Fn(u32) -> Result<W, MapError>,
+        read: impl Fn(u32) -> Result<Vec<W>, MapError>,
     ) -> Result<BTreeMap<u32, W>, MapError> {
-        let read = |number| Ok((number, read(number)?));
-        match last {
-            Some(last) => desired.keys().chain(last.keys()).copied().map(read).collect(),
-            None => (0..most).map(read).collect(),
-        }
+        let count = |known: &BTreeMap<u32, V>| known.last_key_value().map_or(0, |(number, _)| number + 1);
+        let count = last.map_or(most, |last| count(desired).max(count(last)));
+        Ok((0..).zip(read(count)?).collect())
     }
     Ok(Entries {
         settings: maps.settings()?,
@@ -77,15 +75,15 @@ pub fn observe(maps: &impl Reader, desired: &Entries, last: Option<&Entries>) ->
         addresses: maps.addresses()?,
         prefixes: maps.prefixes()?,
         mappings: maps.mappings()?,
-        links: numbers(&desired.links, last.map(|last| &last.links), MAX_LINKS, |number| maps.link(number))?,
-        endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), MAX_ENDPOINTS, |number| {
-            maps.endpoint(number)
+        links: numbers(&desired.links, last.map(|last| &last.links), MAX_LINKS, |count| maps.links(count))?,
+        endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), MAX_ENDPOINTS, |count| {
+            maps.endpoints(count)
         })?,
-        backends: numbers(&desired.backends, last.map(|last| &last.backends), MAX_ENDPOINTS, |number| {
-            maps.backend(number)
+        backends: numbers(&desired.backends, last.map(|last| &last.backends), MAX_ENDPOINTS, |count| {
+            maps.backends(count)
         })?,
-        transit: numbers(&desired.transit, last.map(|last| &last.transit), TRANSIT_ADDRESSES, |number| {
-            maps.transit(number)
+        transit: numbers(&desired.transit, last.map(|last| &last.transit), TRANSIT_ADDRESSES, |count| {
+            maps.transit(count)
         })?,
     })
 }

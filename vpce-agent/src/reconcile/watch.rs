@@ -1,8 +1,8 @@
-//! Looks at the dataplane and at what was given out, for alarms and for what the reaper can leave out.
+//! Looks at the dataplane and at what was given out, for alarms.
 
 use std::time::Instant;
 
-use vpce_common::reason::DropReason;
+use vpce_common::{layout::Stats, reason::DropReason};
 
 use super::{
     Gateway,
@@ -19,6 +19,8 @@ use crate::{
 
 /// Endpoints of one look at least; where there are more, a look is at a share of them.
 const LOOK_LEAST: usize = 256;
+/// Counters of an endpoint.
+const STATS: usize = size_of::<Stats>() / 8;
 /// Looks until every endpoint was looked at, at most.
 const LOOKS: usize = 4;
 
@@ -44,12 +46,16 @@ impl Gateway {
         let share = self.desired.endpoints.len().div_ceil(LOOKS).max(LOOK_LEAST);
         let leases = self.leases.endpoints.range(self.watch_next..);
         let mut serving = leases.filter(|(_, lease)| lease.held == Held::Serving);
-        for (&number, lease) in serving.by_ref().take(share) {
+        let looked: Vec<_> = serving.by_ref().take(share).collect();
+        let numbers =
+            looked.first().map_or(0..0, |(first, _)| **first..looked.last().map_or(**first, |(last, _)| **last) + 1);
+        let admissions = self.dataplane.maps.admissions(numbers.clone())?;
+        let stats = self.dataplane.maps.stats.sums(numbers.clone())?;
+        for (&number, lease) in looked {
             let Some(endpoint) = self.desired.endpoints.get(&lease.name) else { continue };
-            let is = self.dataplane.maps.admission(number)?;
-            self.alarms.endpoint(&lease.name, counts(&self.dataplane.maps, number, is, endpoint.max_connections)?, now);
-            let kept = self.desired.services[&endpoint.service].timers.closing;
-            self.walk.note(number, lease.block(), is.taken, is.open, kept, now);
+            let place = (number - numbers.start) as usize;
+            let (Some(is), Some(stats)) = (admissions.get(place), stats.get(place)) else { continue };
+            self.alarms.endpoint(&lease.name, counts(stats, *is, endpoint.max_connections), now);
         }
         self.watch_next = serving.next().map_or(0, |(number, _)| *number);
         self.alarms.clear_old(|name| self.desired.endpoints.contains_key(name), now);
@@ -101,22 +107,25 @@ impl Gateway {
 pub(super) fn expecting(maps: &Maps, leases: &Leases) -> Result<Alarms, MapError> {
     let mut alarms = Alarms::default();
     alarms.expect_internal(internal(maps)?);
-    for (&number, lease) in leases.endpoints.iter().filter(|(_, lease)| lease.held == Held::Serving) {
-        alarms.expect(&lease.name, counts(maps, number, AdmissionNow::default(), u32::MAX)?);
+    let count = leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
+    for (number, stats) in (0..).zip(maps.stats.sums(0..count)?) {
+        if let Some(lease) = leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving) {
+            alarms.expect(&lease.name, counts(&stats, AdmissionNow::default(), u32::MAX));
+        }
     }
     Ok(alarms)
 }
 
-fn counts(maps: &Maps, number: u32, now: AdmissionNow, limit: u32) -> Result<Counts, MapError> {
-    let [_, _, _, _, _, dropped @ ..] = maps.stats.sum(number)?;
+fn counts(stats: &[u64; STATS], now: AdmissionNow, limit: u32) -> Counts {
+    let [_, _, _, _, _, dropped @ ..] = stats;
     let of = |reason: DropReason| dropped[reason.place()];
-    Ok(Counts {
+    Counts {
         limit_reached: of(DropReason::LimitReached),
         no_free_slot: of(DropReason::NoFreeSlot),
         open: now.open,
         half_open: now.half_open,
         limit,
-    })
+    }
 }
 
 fn internal(maps: &Maps) -> Result<u64, MapError> {

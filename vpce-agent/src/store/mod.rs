@@ -101,9 +101,11 @@ impl Store {
     pub fn save(&self, leases: &Leases) -> Result<(), StoreError> {
         let new = self.leases.with_extension("new");
         let write = || {
+            // Whole, then written at once: of ten thousand endpoints each word would be a system call.
+            let mut text = serde_json::to_vec_pretty(leases)?;
+            text.push(b'\n');
             let mut file = File::create(&new)?;
-            serde_json::to_writer_pretty(&mut file, leases)?;
-            file.write_all(b"\n")?;
+            file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&new, &self.leases)?;
             // The rename itself lasts only with its directory.

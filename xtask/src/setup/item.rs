@@ -15,6 +15,8 @@ pub enum Purpose {
     Lint,
     /// To run the agent, the demo and the end-to-end tests.
     Rig,
+    /// To measure what others reach on the same rig.
+    Bench,
 }
 
 /// One thing the project needs.
@@ -53,6 +55,11 @@ impl Item {
     /// A program that the rig calls.
     pub const fn tool(name: &'static str, package: &'static str) -> Self {
         Self { name, purpose: Purpose::Rig, kind: Kind::Tool { package } }
+    }
+
+    /// A program that is measured beside ours.
+    pub const fn contestant(name: &'static str, package: &'static str) -> Self {
+        Self { name, purpose: Purpose::Bench, kind: Kind::Tool { package } }
     }
 
     /// What was found, or what is wrong.

@@ -37,10 +37,13 @@ pub const ITEMS: &[Item] = &[
     Item::tool("dig", "bind9-dnsutils"),
     Item::tool("systemd-analyze", "systemd"),
     Item::new(Rig, "bpffs", bpffs, mount_bpffs),
+    Item::contestant("nft", "nftables"),
+    Item::contestant("haproxy", "haproxy"),
 ];
 
 /// Packages that bring a service: what it listens on may be in use, and the tests start their own.
-pub const SERVICES: &[(&str, &str)] = &[("nginx-light", "nginx.service"), ("redis-server", "redis-server.service")];
+pub const SERVICES: &[(&str, &str)] =
+    &[("nginx-light", "nginx.service"), ("redis-server", "redis-server.service"), ("haproxy", "haproxy.service")];
 
 fn compiler() -> Result<String> {
     Compiler::pick()?.describe()
@@ -155,6 +158,7 @@ fn has_bpffs(mounts: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::Purpose::Bench;
 
     #[test]
     fn only_a_bpf_file_system_in_its_place_will_do() {
@@ -165,7 +169,8 @@ mod tests {
 
     #[test]
     fn every_service_belongs_to_a_package_of_the_list() {
-        let packages: Vec<_> = ITEMS.iter().filter(|item| item.purpose == Rig).map(Item::plan).collect();
+        let started = |item: &&Item| matches!(item.purpose, Rig | Bench);
+        let packages: Vec<_> = ITEMS.iter().filter(started).map(Item::plan).collect();
         for (package, _) in SERVICES {
             assert!(packages.iter().any(|plan| plan.packages().contains(package)), "{package} is not installed");
         }

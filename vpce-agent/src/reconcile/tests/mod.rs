@@ -66,6 +66,18 @@ impl Maps {
         Self { entries, rings }
     }
 
+    fn link(&self, number: u32) -> Link {
+        self.entries.links.get(&number).copied().unwrap_or(NO_LINK)
+    }
+
+    fn endpoint(&self, number: u32) -> Endpoint {
+        self.entries.endpoints.get(&number).copied().unwrap_or(NO_ENDPOINT)
+    }
+
+    fn backend(&self, number: u32) -> Backend {
+        self.entries.backends.get(&number).copied().unwrap_or(NO_BACKEND)
+    }
+
     /// Whose the address is.
     fn whose(&self, vpc: u32, address: Be32) -> Option<u32> {
         let Entries { addresses, prefixes, .. } = &self.entries;
@@ -91,14 +103,14 @@ impl Maps {
     /// What a first segment opens: which endpoint's flow, to which backend and port.
     fn dial(&self, call: &Call) -> Option<Flow> {
         let number = self.whose(call.vpc, call.address)?;
-        let endpoint = self.endpoint(number).ok().filter(|endpoint| endpoint.accepted != 0 && endpoint.slots != 0)?;
+        let endpoint = Some(self.endpoint(number)).filter(|endpoint| endpoint.accepted != 0 && endpoint.slots != 0)?;
         let dialled = Dialled { endpoint: number, endpoint_port: call.port, protocol: call.protocol };
         let server_port = match self.entries.mappings.get(&dialled) {
             Some(mapping) => mapping.server_port,
             None if endpoint.all_ports != 0 => call.port,
             None => return None,
         };
-        let backend = self.backend(endpoint.backend).ok()?;
+        let backend = self.backend(endpoint.backend);
         Some(Flow { number, endpoint: lasting(endpoint), server_port, backend: (backend.vpc, backend.address) })
     }
 }
@@ -182,18 +194,22 @@ impl Reader for Maps {
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         Ok(self.entries.mappings.clone())
     }
-    fn link(&self, number: u32) -> Result<Link, MapError> {
-        Ok(self.entries.links.get(&number).copied().unwrap_or(NO_LINK))
+    fn links(&self, count: u32) -> Result<Vec<Link>, MapError> {
+        Ok(run(&self.entries.links, count, NO_LINK))
     }
-    fn endpoint(&self, number: u32) -> Result<Endpoint, MapError> {
-        Ok(self.entries.endpoints.get(&number).copied().unwrap_or(NO_ENDPOINT))
+    fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError> {
+        Ok(run(&self.entries.endpoints, count, NO_ENDPOINT))
     }
-    fn backend(&self, number: u32) -> Result<Backend, MapError> {
-        Ok(self.entries.backends.get(&number).copied().unwrap_or(NO_BACKEND))
+    fn backends(&self, count: u32) -> Result<Vec<Backend>, MapError> {
+        Ok(run(&self.entries.backends, count, NO_BACKEND))
     }
-    fn transit(&self, number: u32) -> Result<Transit, MapError> {
-        Ok(self.entries.transit.get(&number).copied().unwrap_or(NO_TRANSIT))
+    fn transit(&self, count: u32) -> Result<Vec<Transit>, MapError> {
+        Ok(run(&self.entries.transit, count, NO_TRANSIT))
     }
+}
+
+fn run<V: Copy>(array: &BTreeMap<u32, V>, count: u32, none: V) -> Vec<V> {
+    (0..count).map(|number| array.get(&number).copied().unwrap_or(none)).collect()
 }
 
 /// A host that has all interfaces, and on the first link of its VPC every backend.

@@ -27,7 +27,7 @@ use crate::{
             },
         },
     },
-    reconcile::{Kernel as _, Reader as _, apply, compile, observe, plan},
+    reconcile::{Kernel as _, apply, compile, observe, plan},
 };
 
 /// A gateway over its history, with every flow that could have been opened by.
@@ -71,7 +71,7 @@ impl Host {
     fn release(&mut self, odd: u32) {
         let Self { maps, leases, .. } = self;
         leases.endpoints.retain(|&number, lease| {
-            let is = maps.endpoint(number).unwrap();
+            let is = maps.endpoint(number);
             let closed = is.slots == 0 || (is.accepted == 0 && is.generation == lease.generation);
             lease.held == Held::Serving || !closed || number % 2 != odd
         });
@@ -102,8 +102,7 @@ impl Host {
     fn check(&mut self, before: &Maps, after: &Maps) {
         for at in before.calls().iter().chain(&after.calls()) {
             let (now, old, new) = (self.maps.dial(at), before.dial(at), after.dial(at));
-            let goes_on =
-                |old: Flow| after.endpoint(old.number).is_ok_and(|then| then.generation == old.endpoint.generation);
+            let goes_on = |old: Flow| after.endpoint(old.number).generation == old.endpoint.generation;
             assert!(
                 [old, new].contains(&now) || now.is_none() && !(new.is_some() && old.is_some_and(goes_on)),
                 "{at:?}: {now:#?} is neither {old:#?} nor {new:#?}"
@@ -114,16 +113,16 @@ impl Host {
             }
         }
         for (&number, was) in &before.entries.links {
-            let is = self.maps.link(number).unwrap();
+            let is = self.maps.link(number);
             assert_eq!((is.vpc, is.segment), (was.vpc, was.segment), "packets leave by {number} as another's");
         }
         for flow in &self.flows {
-            let is_live = |maps: &Maps| maps.endpoint(flow.number).unwrap().generation == flow.endpoint.generation;
+            let is_live = |maps: &Maps| maps.endpoint(flow.number).generation == flow.endpoint.generation;
             assert!(is_live(&self.maps) || !is_live(before) || !is_live(after), "{flow:#?} was interrupted");
             if is_live(&self.maps) {
-                let is = self.maps.endpoint(flow.number).unwrap();
+                let is = self.maps.endpoint(flow.number);
                 assert_eq!(lasting(is), flow.endpoint);
-                let backend = self.maps.backend(is.backend).unwrap();
+                let backend = self.maps.backend(is.backend);
                 assert_eq!((backend.vpc, backend.address), flow.backend);
             }
         }
