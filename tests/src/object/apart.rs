@@ -1,6 +1,6 @@
 //! The object loaded by a test itself, on maps that the test fills: no agent, nothing attached.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use aya::{
     EbpfLoader, Pod,
@@ -12,8 +12,8 @@ use vpce_common::{
     layout::{Admission, Datagram, Flow, FlowKey, Prefix, Totals},
 };
 
-use super::{Hook, Object};
-use crate::{Rig, binary};
+use super::Object;
+use crate::{Hook, Rig, binary};
 
 /// Flow records that there is room for.
 const RECORDS: u32 = 1024;
@@ -27,17 +27,6 @@ impl Object {
     pub fn apart(rig: &Rig, hook: Hook) -> Self {
         let maps = rig.bpf_dir().join("apart");
         fs::create_dir(&maps).expect("a directory for pins");
-        Self::load(maps, hook)
-    }
-
-    /// A program of the object on the maps of a rig's agent.
-    #[must_use]
-    pub fn at(rig: &Rig, hook: Hook) -> Self {
-        Self::load(rig.bpf_dir().join("maps"), hook)
-    }
-
-    /// Loads a program on the maps that are pinned here, or will be.
-    fn load(maps: PathBuf, hook: Hook) -> Self {
         let mut loader = EbpfLoader::new();
         loader.default_map_pin_directory(&maps);
         for map in ["FREE", "FLOWS", "FLOW_KEYS"] {
