@@ -5,6 +5,7 @@
 
 mod apart;
 mod connection;
+mod hook;
 mod sys;
 
 use std::{
@@ -39,19 +40,10 @@ pub use self::{
     connection::{CLIENT_MACS, Connection, Dialled, Place, Random, SEGMENT, Segment, places, sound},
 };
 use crate::{
-    Rig,
+    Hook, Rig,
     address::ENDPOINT,
     frames::{Envelope, Mac},
 };
-
-/// Where in the kernel a program sits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hook {
-    /// In the driver.
-    Xdp,
-    /// Behind it: TC.
-    Tc,
-}
 
 /// How a program ends: at the XDP hook `XDP_DROP`, `XDP_PASS` and `XDP_REDIRECT` of `linux/bpf.h`, at the
 /// other one `TCX_DROP`, `TCX_NEXT` and `TCX_REDIRECT`, told by these too.
@@ -174,43 +166,6 @@ impl Sides {
     }
 }
 
-impl Hook {
-    const fn program(self) -> &'static str {
-        match self {
-            Self::Xdp => "vpce",
-            Self::Tc => "vpce_tc",
-        }
-    }
-
-    /// What a program is told of a frame beside its bytes.
-    fn context(self, frame: &[u8], ifindex: u32) -> Vec<u32> {
-        match self {
-            // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-            Self::Xdp => vec![0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0],
-            // The first fields of `struct __sk_buff`, of which the last one is ifindex.
-            Self::Tc => [vec![0; 10], vec![ifindex]].concat(),
-        }
-    }
-
-    /// A tag that lies in the frame, where none does but in a test, the kernel does not count right.
-    fn flags(self, frame: &[u8]) -> u32 {
-        match self {
-            Self::Tc if frame.get(12..14) == Some(&[8, 0]) => sys::SUMMED,
-            _ => 0,
-        }
-    }
-
-    fn action(self, verdict: u32) -> u32 {
-        match (self, verdict.cast_signed()) {
-            (Self::Xdp, _) => verdict,
-            (Self::Tc, -1) => action::PASS,
-            (Self::Tc, 2) => action::DROP,
-            (Self::Tc, 7) => action::REDIRECT,
-            (Self::Tc, other) => panic!("TC verdict {other}"),
-        }
-    }
-}
-
 impl Runner<'_> {
     /// Whether the kernel has a sum of the packets' bytes, and holds the program to keep it right; at the TC
     /// hook, where cards tell it.
@@ -250,10 +205,10 @@ pub fn repeat<'f>(program: &ProgramFd, frame: &[u8], ifindex: u32, times: u32, o
 }
 
 impl Object {
-    /// The program of a rig's agent.
+    /// The program of a rig's agent, where the rig's plan names no hook.
     #[must_use]
     pub fn of(rig: &Rig) -> Self {
-        Self::on(rig.bpf_dir().join("maps"), Hook::Xdp)
+        Self::on(rig.bpf_dir().join("maps"), Hook::of_tests())
     }
 
     /// The program for a hook that uses the maps pinned here.

@@ -2,6 +2,9 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use aya::maps::{Array, Map, MapData};
+use nix::net::if_::if_nametoindex;
+use vpce_common::layout::Link;
 use vpce_tests::{
     Bulk, Crowd, Hook, Place, Rig, View,
     address::{ENDPOINT, endpoint},
@@ -19,7 +22,7 @@ fn attachment(rig: &Rig) -> View {
 
 /// The pin of a machine's attachment.
 fn pin(rig: &mut Rig, interface: &str) -> PathBuf {
-    let index = rig.gateway().run(|| nix::net::if_::if_nametoindex(interface).expect("an interface"));
+    let index = rig.gateway().run(|| if_nametoindex(interface).expect("an interface"));
     rig.agent().bpf_dir().join("links").join(index.to_string())
 }
 
@@ -181,6 +184,33 @@ fn an_agent_adopts_what_the_last_one_attached_by_either_hook() {
         let now = rig.client_link(1).programs();
         assert!(now.len() == 1 && now != before, "{hook:?}: the program of the new agent alone: {before:?} {now:?}");
     }
+}
+
+#[test]
+fn tags_are_left_to_a_card_at_tc_and_taken_from_it_by_xdp() {
+    for (hook, offload) in [(Hook::Tc, "rx-vlan-offload: on"), (Hook::Xdp, "rx-vlan-offload: off")] {
+        let rig = Rig::pair().hook(hook).start();
+        let shown = output(rig.gateway().command("ethtool").args(["-k", "vpce-c1"]));
+        assert!(shown.contains(offload), "{hook:?}: {shown}");
+    }
+}
+
+#[test]
+fn packets_are_handed_on_at_once_where_the_other_end_is_in_another_namespace() {
+    let mut rig = Rig::pair().hook(Hook::Tc).build();
+    rig.gateway().ip("link add near0 type veth peer far0");
+    let near = "\n[[vpc]]\nname = \"near\"\nattach = { interface = \"near0\" }\naddress = \"10.9.0.254/24\"\n\
+                subnets = [{ name = \"default\", cidr = \"10.9.0.0/24\" }]\n";
+    rig.write_config(&format!("{}{near}", rig.plan().toml()));
+    rig.agent().start();
+    let index = |interface: &str| rig.gateway().run(|| if_nametoindex(interface).expect("an interface"));
+    let indices = ["vpce-c1", "vpce-p1", "near0"].map(index);
+    let pin = rig.agent().bpf_dir().join("maps").join("LINKS");
+    let map = MapData::from_pin(&pin).unwrap_or_else(|error| panic!("{}: {error}", pin.display()));
+    let links: Array<_, Link> = Map::Array(map).try_into().expect("the links");
+    let all: Vec<Link> = links.iter().map(|link| link.expect("a link")).collect();
+    let peers = indices.map(|index| all.iter().find(|link| link.ifindex == index).expect("the link").peer);
+    assert_eq!(peers, [1, 1, 0]);
 }
 
 #[test]

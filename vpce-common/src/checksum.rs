@@ -134,6 +134,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_part_of_a_rewrite_and_then_the_rest_are_the_whole(
+            check in any::<[u8; 2]>(), old in any::<[u32; 3]>(), new in any::<[u32; 3]>(),
+        ) {
+            let part = Delta::NONE.long(old[0], new[0]).long(old[1], new[1]);
+            let whole = part.long(old[2], new[2]);
+            // Both zeros of one's complement are the same number.
+            let number = |check: [u8; 2]| u16::from_ne_bytes(check) % 0xffff;
+            let by_parts = whole.without(part).apply(part.apply(check));
+            prop_assert_eq!(number(by_parts), number(whole.apply(check)));
+        }
+
+        #[test]
         fn a_rewrite_by_difference_equals_one_in_full(
             rest in prop::collection::vec(any::<u8>(), 0..64).prop_map(|mut v| { v.push(0x45); v }),
             old in any::<[u32; 3]>(),

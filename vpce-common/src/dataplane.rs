@@ -55,6 +55,7 @@ pub trait Frame<'f>: Sized {
     }
 
     /// The same frame, read from its front again.
+    #[must_use]
     fn again(&self) -> Self;
 
     /// The same frame with `new` bytes in place of the `old` ones in front of its packet, their content

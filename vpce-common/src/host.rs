@@ -86,12 +86,18 @@ impl HostPlane {
 
     /// Takes a frame through the path; it is rewritten in place.
     pub fn run(&self, frame: &mut Vec<u8>, ifindex: u32) -> Verdict {
+        self.run_large(frame, ifindex, 0)
+    }
+
+    /// The same with one that will be cut into packets of so many bytes of payload.
+    pub fn run_large(&self, frame: &mut Vec<u8>, ifindex: u32, cut_into: u32) -> Verdict {
         let mut bytes = vec![0; HEADROOM];
         bytes.append(frame);
         let buffer = Buffer {
             start: Cell::new(HEADROOM),
             end: Cell::new(bytes.len()),
             bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
+            cut_into,
         };
         let whole = HostFrame { buffer: &buffer, at: HEADROOM };
         let outcome = fast(self, whole.clone(), ifindex, |outcome| outcome).unwrap_or_else(|| {
@@ -131,6 +137,7 @@ struct Buffer {
     bytes: Box<[UnsafeCell<u8>]>,
     start: Cell<usize>,
     end: Cell<usize>,
+    cut_into: u32,
 }
 
 /// A place in a frame.
@@ -160,6 +167,10 @@ impl<'f> Frame<'f> for HostFrame<'f> {
         self.buffer.end.get() - self.buffer.start.get()
     }
 
+    fn cut_into(&self) -> u32 {
+        self.buffer.cut_into
+    }
+
     fn again(&self) -> Self {
         Self { buffer: self.buffer, at: self.buffer.start.get() }
     }
@@ -179,7 +190,7 @@ impl<'f> Frame<'f> for HostFrame<'f> {
         // At its front there is more room than at its end.
         let length = head as usize + count;
         let more = length.saturating_sub(self.length());
-        Some((self.reframe(0, more as u32, length - more)?, head))
+        Some((self.reframe(0, u32::try_from(more).ok()?, length - more)?, head))
     }
 }
 

@@ -258,7 +258,7 @@ impl<'f> Frame<'f> for TcFrame<'f> {
     /// begun, in the middle of what is written. It forgets what it checked where a packet grows, and what
     /// it has to finish where that is cut off at the front.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a packet of less than 2^16 bytes")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "far below 2^31 bytes")]
     fn renew(&self, head: u32, count: usize) -> Option<(Self, u32)> {
         let head = self.untag(head)?;
         let mut front = self.again();
@@ -280,6 +280,11 @@ impl<'f> Frame<'f> for TcFrame<'f> {
     }
 
     #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a sum of 32 bits; only other lengths fail"
+    )]
     fn sum(&self) -> u16 {
         let mut frame = self.again();
         frame.skip(ETH as usize);

@@ -163,6 +163,7 @@ impl<'f> Frame<'f> for XdpFrame<'f> {
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a frame is far below 4 GiB")]
     fn renew(&self, head: u32, count: usize) -> Option<(Self, u32)> {
         // At its front there is more room than at its end.
         let length = head as usize + count;

@@ -25,8 +25,8 @@ const ROWS: [(u8, &str); 15] = [
     (15, "store"),
 ];
 
-/// The end-to-end tests that run on each hook: real traffic on rigs.
-const ON_EACH_HOOK: [&str; 16] = [
+/// The end-to-end tests that run on each hook: real traffic on rigs, and made frames.
+const ON_EACH_HOOK: [&str; 17] = [
     "agent",
     "attachments",
     "errors",
@@ -35,6 +35,7 @@ const ON_EACH_HOOK: [&str; 16] = [
     "isolation",
     "limit",
     "mtu",
+    "object",
     "pins",
     "prefixes",
     "repoint",

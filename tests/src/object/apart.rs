@@ -1,6 +1,6 @@
 //! The object loaded by a test itself, on maps that the test fills: no agent, nothing attached.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use aya::{
     EbpfLoader, Pod,
@@ -12,8 +12,8 @@ use vpce_common::{
     layout::{Admission, Datagram, Flow, Index, Prefix, Totals, WAYS},
 };
 
-use super::{Hook, Object};
-use crate::{Rig, binary};
+use super::Object;
+use crate::{Hook, Rig, binary};
 
 /// Flow records that there is room for, where no test asks for more.
 pub const RECORDS: u32 = 1024;
@@ -33,17 +33,6 @@ impl Object {
     pub fn beside(rig: &Rig, hook: Hook, name: &str, records: u32) -> Self {
         let maps = rig.bpf_dir().join(name);
         fs::create_dir_all(&maps).expect("a directory for pins");
-        Self::load(maps, hook, records)
-    }
-
-    /// A program of the object on the maps of a rig's agent.
-    #[must_use]
-    pub fn at(rig: &Rig, hook: Hook) -> Self {
-        Self::load(rig.bpf_dir().join("maps"), hook, RECORDS)
-    }
-
-    /// Loads a program on the maps that are pinned here, or will be with so many flow records.
-    fn load(maps: PathBuf, hook: Hook, records: u32) -> Self {
         let mut loader = EbpfLoader::new();
         loader.default_map_pin_directory(&maps);
         for map in ["FREE", "FLOWS"] {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use nix::net::if_::if_nametoindex;
 use vpce_common::{host::HostPlane, layout::Settings, reason::DropReason};
 use vpce_tests::{
-    Rig,
-    object::{Hook, Object, Runner, action},
+    Hook, Rig,
+    object::{Object, Runner, action},
     oracle::Verdict,
 };
 

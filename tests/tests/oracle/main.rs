@@ -21,10 +21,7 @@ use grammar::Grammar;
 use host::Host;
 use kernel::Kernel;
 use vpce_common::reason::{DropReason, REASONS};
-use vpce_tests::{
-    Rig,
-    object::{Hook, Object},
-};
+use vpce_tests::{Hook, Rig, object::Object};
 use world::Step;
 
 /// Steps after which all is made anew.

@@ -42,6 +42,12 @@ impl Mode {
         }
     }
 
+    /// Whether it lets an interface be on native XDP, as far as its kind tells.
+    #[must_use]
+    pub const fn admits_native(self, kind: Kind, bridged: bool) -> bool {
+        matches!(self, Self::Auto | Self::Xdp) && kind.is_card() && !bridged
+    }
+
     /// Why a hook was chosen, for operators.
     #[must_use]
     pub fn why(self, site: Site, hook: Hook) -> String {
@@ -170,6 +176,15 @@ mod tests {
         }
         let old = Site { has_tcx: false, ..on(Kind::Veth) };
         assert_eq!(Mode::Auto.hooks(old), [Hook::Native, Hook::Generic]);
+    }
+
+    #[test]
+    fn cards_may_be_on_native_xdp_unless_a_bridge_has_them_or_their_mode_is_another() {
+        for mode in [Mode::Auto, Mode::Xdp] {
+            assert!(mode.admits_native(Kind::Card, false) && mode.admits_native(Kind::Bond, false));
+            assert!(!mode.admits_native(Kind::Card, true) && !mode.admits_native(Kind::Veth, false));
+        }
+        assert!(!Mode::Tc.admits_native(Kind::Card, false) && !Mode::Generic.admits_native(Kind::Card, false));
     }
 
     #[test]

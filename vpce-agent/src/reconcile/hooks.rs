@@ -1,6 +1,6 @@
 //! The program on every interface that carries an attachment, and on no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gateway, ReconcileError};
 use crate::{
@@ -30,7 +30,7 @@ impl Gateway {
         for noted in [&mut self.missing, &mut self.hiding] {
             noted.retain(|name| wanted.contains_key(name));
         }
-        let mut carriers = BTreeMap::new();
+        let (mut carriers, mut indices) = (BTreeMap::new(), BTreeSet::new());
         for (interface, wanted) in wanted {
             let Some(is) = self.facts.interfaces.get(&interface).copied() else {
                 self.failures.remove(&interface);
@@ -40,9 +40,10 @@ impl Gateway {
                 continue;
             };
             self.missing.remove(&interface);
-            carriers.insert(interface, (is, wanted));
+            indices.insert(is.index);
+            carriers.insert(interface, wanted);
         }
-        self.dataplane.detach_all_but(&carriers.values().map(|(is, _)| is.index).collect())?;
+        self.dataplane.detach_all_but(&indices)?;
         let refused = self.without_native.len();
         self.sit_on_all(&carriers)?;
         if self.without_native.len() > refused {
@@ -52,9 +53,10 @@ impl Gateway {
         Ok(())
     }
 
-    fn sit_on_all(&mut self, carriers: &BTreeMap<String, (Interface, Wanted)>) -> Result<(), ReconcileError> {
-        self.cards_only = carriers.iter().all(|(interface, (is, wanted))| self.is_for_xdp(interface, is, wanted.mode));
-        for (interface, &(is, wanted)) in carriers {
+    fn sit_on_all(&mut self, carriers: &BTreeMap<String, Wanted>) -> Result<(), ReconcileError> {
+        self.cards_only = carriers.iter().all(|(interface, wanted)| self.is_for_xdp(interface, wanted.mode));
+        for (interface, &wanted) in carriers {
+            let is = self.facts.interfaces[interface];
             match self.sit(interface, is, wanted) {
                 Ok(()) => drop(self.failures.remove(interface)),
                 // Of no interface: the kernel does not take the program.
@@ -73,17 +75,14 @@ impl Gateway {
         let mut failed = Ok(());
         let mut hidden = false;
         for hook in kept.into_iter().chain(hooks.iter().copied()) {
-            if hook.is_xdp() {
-                // Of one that is there too: nothing tells when somebody switches the offload on again.
-                if let Err(error) = self.keep_tags(interface, wanted.tagged) {
-                    (failed, hidden) = (Err(error), true);
-                    continue;
-                }
-            } else {
-                self.hiding.remove(interface);
-            }
-            match self.dataplane.attach(&Target { interface, ifindex, hook, held }) {
+            // Of one that is there too: nothing tells when somebody switches the offload on again.
+            let tags = if hook.is_xdp() { self.keep_tags(interface, wanted.tagged) } else { Ok(()) };
+            hidden |= tags.is_err();
+            match tags.and_then(|()| self.dataplane.attach(&Target { interface, ifindex, hook, held })) {
                 Ok(changed) => {
+                    if !hook.is_xdp() {
+                        self.hiding.remove(interface);
+                    }
                     self.modes.insert(interface.to_owned(), wanted.mode);
                     if changed {
                         self.note(interface, is, wanted.mode, hook);
@@ -107,10 +106,10 @@ impl Gateway {
     }
 
     /// Whether an interface may be on native XDP, as far as is known: by its kind, and by what was tried.
-    fn is_for_xdp(&self, interface: &str, is: &Interface, mode: Mode) -> bool {
+    fn is_for_xdp(&self, interface: &str, mode: Mode) -> bool {
+        let is = &self.facts.interfaces[interface];
         let kept = self.is_of(interface, mode) && self.dataplane.held(is.index, is.xdp) == Some(Hook::Tc);
-        let asked = matches!(mode, Mode::Auto | Mode::Xdp);
-        asked && is.kind.is_card() && !is.bridged && !kept && !self.without_native.contains(&is.index)
+        mode.admits_native(is.kind, is.bridged) && !kept && !self.without_native.contains(&is.index)
     }
 
     /// Whether what holds an interface was chosen by this mode; of an earlier agent nobody knows better.

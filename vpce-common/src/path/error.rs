@@ -39,7 +39,7 @@ pub(super) fn forward<D: Dataplane>(
     let leave = exit::to_backend(plane, arrival, ip, ends, Needs::of(ip))?;
     address(ip, ends.transit, ends.server);
     requote(icmp, &mut quoted, [(ends.server, ends.server_port), (ends.transit, ends.transit_port)]);
-    exit::finish(arrival, flow, state, leave, endpoint)
+    Ok(exit::finish(arrival, flow, state, leave, endpoint))
 }
 
 /// Translates an error that came from the backend's side, about a packet that the flow sent there.
@@ -64,7 +64,7 @@ pub(super) fn reply<D: Dataplane>(
     let leave = exit::to_client(plane, arrival, ip, flow, ends, Needs::of(ip))?;
     address(ip, ends.key.endpoint, ends.key.client);
     requote(icmp, &mut quoted, [(ends.key.client, ends.key.client_port), (ends.key.endpoint, ends.key.endpoint_port)]);
-    exit::finish(arrival, flow, state, leave, ends.endpoint)
+    Ok(exit::finish(arrival, flow, state, leave, ends.endpoint))
 }
 
 /// Gives the packet other addresses, one hop further. Its own need not be the flow's: anybody on the

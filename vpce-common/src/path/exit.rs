@@ -170,13 +170,13 @@ pub(super) fn answered<D: Dataplane>(
 
 /// Lets a translated packet go, unless its record was taken for another flow meanwhile.
 #[inline(always)]
-pub(super) fn finish(arrival: &Arrival<'_>, flow: &Flow, state: u32, leave: Leave, endpoint: u32) -> Stage<Ended> {
+pub(super) fn finish(arrival: &Arrival<'_>, flow: &Flow, state: u32, leave: Leave, endpoint: u32) -> Ended {
     if state::still(flow, state) {
-        return Ok(arrival.end.leave(leave, endpoint));
+        return arrival.end.leave(leave, endpoint);
     }
     arrival.end.drop_at(endpoint, DropReason::Contended);
     // No refusal can be made of what was changed.
-    Ok(Ended::Done)
+    Ended::Done
 }
 
 /// Gives a packet other addresses, one hop further; `delta` is what both change in the checksum.

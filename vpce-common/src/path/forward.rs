@@ -13,6 +13,7 @@ use crate::{
 
 /// Translates a packet of the flow in `slot` and notes what it says of the connection.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "all that the stages before it found")]
 pub(super) fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     plane: &D,
     frame: &F,
@@ -42,5 +43,5 @@ pub(super) fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     let addresses = ends.forward_ip.without(Delta::HOP);
     packet.translate(frame, ends.transit_port, ends.server_port, ends.forward_transport, addresses);
 
-    exit::finish(arrival, flow, state, leave, ends.endpoint)
+    Ok(exit::finish(arrival, flow, state, leave, ends.endpoint))
 }

@@ -48,7 +48,7 @@ pub(super) fn follow<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &mut Ip
         exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);
         leave
     };
-    exit::finish(arrival, flow, first.state, leave, ends.endpoint)
+    Ok(exit::finish(arrival, flow, first.state, leave, ends.endpoint))
 }
 
 #[inline(always)]

@@ -34,5 +34,5 @@ pub(super) fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     let addresses = ends.reply_ip.without(Delta::HOP);
     packet.translate(frame, ends.key.endpoint_port, ends.key.client_port, ends.reply_transport, addresses);
 
-    exit::finish(arrival, flow, state, leave, ends.endpoint)
+    Ok(exit::finish(arrival, flow, state, leave, ends.endpoint))
 }

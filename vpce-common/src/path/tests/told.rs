@@ -51,6 +51,25 @@ fn the_last_hop_is_told_by_the_gateway_on_both_sides_and_opens_nothing() {
 }
 
 #[test]
+fn a_large_packet_passes_whole_where_what_it_will_be_cut_into_fits() {
+    let mut plane = plane();
+    connect(&plane, 4000);
+    plane.links[1].mtu = 1280;
+    let data = Tcp { flags: "A", seq: 1001, ack: 5001 };
+    for (payload, fits) in [(1240, true), (1241, false)] {
+        let mut frame = from_client(4000, data, &vec![1; 60_000]);
+        let about = frame.clone();
+        let verdict = plane.run_large(&mut frame, CLIENT_SIDE, payload);
+        if fits {
+            assert_eq!((verdict, frame.len()), (Verdict::Forward(BACKEND_SIDE), about.len()));
+        } else {
+            assert_eq!(verdict, Verdict::Refuse(DropReason::TooBig, CLIENT_SIDE));
+            assert_eq!(error(&frame, &about), (3, 4, 1280, ENDPOINT, CLIENT));
+        }
+    }
+}
+
+#[test]
 fn what_is_too_big_for_the_way_out_is_told_what_would_fit() {
     let mut plane = plane();
     let transit_port = connect(&plane, 4000);
