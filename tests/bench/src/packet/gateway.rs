@@ -12,9 +12,9 @@ use vpce_common::{
     wire::{Be16, Be32, Mac},
 };
 use vpce_tests::{
-    Rig,
+    Hook, Rig,
     frames::flag::{ACK, RST, SYN},
-    object::{Hook, Object, action},
+    object::{Object, action},
 };
 use vpce_tests_ebpf::harness::{BACKEND, CLIENT, Flows, Run, Side};
 
