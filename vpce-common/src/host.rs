@@ -91,26 +91,28 @@ impl HostPlane {
 
     /// The same with one that will be cut into packets of so many bytes of payload.
     pub fn run_large(&self, frame: &mut Vec<u8>, ifindex: u32, cut_into: u32) -> Verdict {
-        let mut bytes = vec![0; HEADROOM];
-        bytes.append(frame);
-        let buffer = Buffer {
-            start: Cell::new(HEADROOM),
-            end: Cell::new(bytes.len()),
-            bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
-            cut_into,
-        };
-        let whole = HostFrame { buffer: &buffer, at: HEADROOM };
-        let outcome = fast(self, whole.clone(), ifindex, |outcome| outcome).unwrap_or_else(|| {
+        let fast = self.by_fast_lane(frame, ifindex, cut_into);
+        fast.unwrap_or_else(|| self.by_stages(frame, ifindex, cut_into))
+    }
+
+    /// The fast lane alone; nothing where it leaves the frame to the stages, untouched.
+    pub fn by_fast_lane(&self, frame: &mut Vec<u8>, ifindex: u32, cut_into: u32) -> Option<Verdict> {
+        let outcome = Buffer::lend(frame, cut_into, |whole| fast(self, whole.clone(), ifindex, |outcome| outcome))?;
+        self.totals.record(outcome);
+        Some(outcome.verdict())
+    }
+
+    /// The stages alone.
+    pub fn by_stages(&self, frame: &mut Vec<u8>, ifindex: u32, cut_into: u32) -> Verdict {
+        let outcome = Buffer::lend(frame, cut_into, |whole| {
             let mut end = End::default();
             path(self, whole.clone(), ifindex, &end);
             if end.tells() {
-                refuse(self, &whole, &mut end);
+                refuse(self, whole, &mut end);
             }
-            leave(self, &whole, &mut end)
+            leave(self, whole, &mut end)
         });
         self.totals.record(outcome);
-        let (start, end) = (buffer.start.get(), buffer.end.get());
-        frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);
         outcome.verdict()
     }
 
@@ -138,6 +140,24 @@ struct Buffer {
     start: Cell<usize>,
     end: Cell<usize>,
     cut_into: u32,
+}
+
+impl Buffer {
+    /// Lends a frame to the path, and takes back what became of it.
+    fn lend<R>(frame: &mut Vec<u8>, cut_into: u32, path: impl FnOnce(&HostFrame<'_>) -> R) -> R {
+        let mut bytes = vec![0; HEADROOM];
+        bytes.append(frame);
+        let buffer = Self {
+            start: Cell::new(HEADROOM),
+            end: Cell::new(bytes.len()),
+            bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
+            cut_into,
+        };
+        let done = path(&HostFrame { buffer: &buffer, at: HEADROOM });
+        let (start, end) = (buffer.start.get(), buffer.end.get());
+        frame.extend(&buffer.bytes.into_iter().map(UnsafeCell::into_inner).collect::<Vec<u8>>()[start..end]);
+        done
+    }
 }
 
 /// A place in a frame.

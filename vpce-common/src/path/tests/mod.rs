@@ -1,6 +1,7 @@
 //! The path on the host, one promise a test. Frames are made and read by etherparse.
 
 mod attachments;
+mod fast;
 mod fragments;
 mod gateway;
 mod icmp;
