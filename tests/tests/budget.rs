@@ -7,6 +7,6 @@ fn the_programs_take_of_the_kernel_what_was_committed() {
     let now = Budget::measured();
     println!("{now:#?}");
     let differences = Budget::committed().differences(&now);
-    let told: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
-    assert!(told.is_empty(), "`cargo xtask bench --budget` writes vpce-ebpf/budget.toml anew:{told}");
+    let told: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "`cargo xtask bench --budget` writes vpce-ebpf/budget.toml anew: {told:#?}");
 }
