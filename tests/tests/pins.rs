@@ -69,6 +69,8 @@ fn unload_removes_nothing_where_something_of_others_lies() {
 #[test]
 fn an_attachment_that_somebody_took_off_is_attached_again() {
     let mut rig = Rig::pair().start();
+    // What comes meanwhile no program sees.
+    rig.without_outside_view();
     let _web = rig.web(1);
     let links = fs::read_dir(rig.agent().bpf_dir().join("links")).expect("pinned links");
     for link in links {
