@@ -36,6 +36,7 @@ struct Place {
 }
 
 /// The hash of a key.
+#[must_use]
 #[inline(always)]
 pub fn hash(index: &Index, key: &FlowKey) -> u64 {
     let [s, sa, sb, sc, sd] = index.seed;
@@ -73,13 +74,13 @@ pub const NONE: u32 = u32::MAX;
 /// another flow since: compare.
 #[inline(always)]
 pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
-    let place = Place::of(plane.hash(key), &plane.settings()?.index);
-    for number in place.buckets {
+    let at = Place::of(plane.hash(key), &plane.settings()?.index);
+    for number in at.buckets {
         let bucket = plane.bucket(number)?;
         for way in 0..WAYS {
-            let entry = bucket.way(place.start + way).load();
+            let entry = bucket.way(at.start + way).load();
             let slot = entry & ((1 << NUMBER_BITS) - 1);
-            if entry ^ slot == place.tag
+            if entry ^ slot == at.tag
                 && slot != but
                 && plane.flow(slot).is_some_and(|flow| flow.ends().key.halves() == key.halves())
             {
@@ -93,10 +94,10 @@ pub fn look<D: Dataplane>(plane: &D, key: &FlowKey, but: u32) -> Option<u32> {
 /// The number of the record that has the key, where it is found at first sight, as most are. Compare.
 #[inline(always)]
 pub fn guess<D: Dataplane>(plane: &D, settings: &Settings, key: &FlowKey) -> Option<u32> {
-    let place = Place::of(hash(&settings.index, key), &settings.index);
-    let entry = plane.bucket(place.buckets[0])?.way(place.start).load();
+    let at = Place::of(hash(&settings.index, key), &settings.index);
+    let entry = plane.bucket(at.buckets[0])?.way(at.start).load();
     let slot = entry & ((1 << NUMBER_BITS) - 1);
-    (entry ^ slot == place.tag).then_some(slot)
+    (entry ^ slot == at.tag).then_some(slot)
 }
 
 /// Enters a record by its key, which it has already; answers whether it did: not where there is
@@ -118,26 +119,26 @@ pub fn enter<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
 /// Puts the entry of a record where there is room.
 #[inline(always)]
 pub fn put<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
-    swap(plane, key, |place| (0, place.entry(slot)))
+    swap(plane, key, |at| (0, at.entry(slot)))
 }
 
 /// Takes the entry of a record by this key; absent is fine.
 #[inline(always)]
 pub fn forget<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) {
-    swap(plane, key, |place| (place.entry(slot), 0));
+    swap(plane, key, |at| (at.entry(slot), 0));
 }
 
 /// Replaces the first entry of a key's buckets that is the one by the other; answers whether there was one.
 #[inline(always)]
 fn swap<D: Dataplane>(plane: &D, key: &FlowKey, entries: impl Fn(Place) -> (u32, u32)) -> bool {
     let Some(settings) = plane.settings() else { return false };
-    let place = Place::of(plane.hash(key), &settings.index);
-    let (old, new) = entries(place);
+    let at = Place::of(plane.hash(key), &settings.index);
+    let (old, new) = entries(at);
     // One loop, not two: the compiler writes sixteen rounds out, and keeps what they share on a stack
     // that is too small for it.
     for way in 0..2 * WAYS {
-        let Some(bucket) = plane.bucket(place.buckets[way / WAYS]) else { return false };
-        let way = bucket.way(place.start + way);
+        let Some(bucket) = plane.bucket(at.buckets[way / WAYS]) else { return false };
+        let way = bucket.way(at.start + way);
         if way.load() == old && way.swap_if(old, new).is_ok() {
             return true;
         }

@@ -386,11 +386,11 @@ impl Station {
     #[must_use]
     #[inline(always)]
     pub const fn new(mac: Mac, hop: Mac, vtep: Be32) -> Self {
-        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (mac.0, hop.0);
+        let ([head @ .., a, b], [c, d, tail @ ..]) = (mac.0, hop.0);
         Self::from_words([
+            u32::from_ne_bytes(head),
             u32::from_ne_bytes([a, b, c, d]),
-            u32::from_ne_bytes([e, f, g, h]),
-            u32::from_ne_bytes([i, j, k, l]),
+            u32::from_ne_bytes(tail),
             vtep.raw(),
         ])
     }

@@ -23,14 +23,11 @@ impl Mac {
     /// Writes another one here, by words: the compiler copies arrays byte by byte.
     #[inline(always)]
     pub const fn set(&mut self, to: Self) {
-        let [a, b, c, d, e, f] = to.0;
-        let (left, right) = (u32::from_ne_bytes([a, b, c, d]), u16::from_ne_bytes([e, f]));
-        let at = core::ptr::from_mut(self);
-        // SAFETY: six bytes of `self`.
-        unsafe {
-            at.cast::<u32>().write_unaligned(left);
-            at.cast::<u16>().add(2).write_unaligned(right);
-        }
+        let ([head @ .., _, _], [_, _, _, _, tail @ ..]) = (to.0, to.0);
+        let [first @ .., _, _] = &mut self.0;
+        *first = head;
+        let [_, _, _, _, last @ ..] = &mut self.0;
+        *last = tail;
     }
 }
 

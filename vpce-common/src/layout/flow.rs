@@ -50,7 +50,9 @@ impl Index {
     /// Buckets for so many flow records: a power of two, so that at most a quarter of the entries is used.
     #[must_use]
     pub const fn buckets(max_flows: u32) -> u32 {
-        max_flows.div_ceil(WAYS as u32 / 4).next_power_of_two()
+        #[expect(clippy::cast_possible_truncation, reason = "16")]
+        let ways = WAYS as u32;
+        max_flows.div_ceil(ways / 4).next_power_of_two()
     }
 }
 

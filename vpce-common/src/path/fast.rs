@@ -64,10 +64,10 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
     }
     let payload = usize::from(total).checked_sub(size_of::<Ipv4Hdr>())?;
     let protocol = ip.proto;
-    let packet = Packet { settings, link_number, link, eth, ip, cut_into, length };
+    let mut packet = Packet { settings, link_number, link, eth, ip, cut_into, length };
     match protocol {
-        TCP => flow(plane, packet, packet::tcp(&mut frame, payload).ok()?, &frame, done),
-        UDP => flow(plane, packet, packet::udp(&mut frame, payload, Part::Whole).ok()?, &frame, done),
+        TCP => flow(plane, &mut packet, packet::tcp(&mut frame, payload).ok()?, &frame, done),
+        UDP => flow(plane, &mut packet, packet::udp(&mut frame, payload, Part::Whole).ok()?, &frame, done),
         _ => None,
     }
 }
@@ -75,7 +75,7 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
 #[inline(always)]
 fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
-    packet: Packet<'_>,
+    packet: &mut Packet<'_>,
     transport: T,
     frame: &F,
     done: impl Fn(Outcome) -> R,
@@ -93,7 +93,7 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
 #[inline(always)]
 fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
-    packet: Packet<'_>,
+    packet: &mut Packet<'_>,
     mut transport: T,
     frame: &F,
     done: impl Fn(Outcome) -> R,
@@ -129,7 +129,7 @@ fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
 #[inline(always)]
 fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     plane: &D,
-    packet: Packet<'_>,
+    packet: &mut Packet<'_>,
     mut transport: T,
     frame: &F,
     done: impl Fn(Outcome) -> R,

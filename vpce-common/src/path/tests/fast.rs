@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::layout::Flow;
+use crate::{atomic::Counter, layout::Flow};
 
 const ACK: Tcp = Tcp { flags: "A", seq: 1001, ack: 5001 };
 const ANSWER: Tcp = Tcp { flags: "A", seq: 5001, ack: 1001 };
@@ -77,7 +77,9 @@ fn what_changes_a_flow_or_may_go_nowhere_is_left_to_the_stages_untouched() {
         assert_eq!(&frame, sent);
         assert_eq!(state(plane), before);
     };
-    frames.iter().for_each(|frame| left_alone(&plane, frame));
+    for frame in &frames {
+        left_alone(&plane, frame);
+    }
     // Nor does it send what may no longer go there.
     plane.endpoints[0].generation += 1;
     left_alone(&plane, &client(ACK));
@@ -94,11 +96,10 @@ fn state(plane: &HostPlane) -> Vec<u64> {
         numbers.map(|number| u64::from(number.load()))
     };
     let stats = plane.stats.iter().flat_map(|stats| {
-        [&stats.forward_packets, &stats.forward_bytes, &stats.reply_packets, &stats.reply_bytes]
-            .map(|count| count.get())
+        [&stats.forward_packets, &stats.forward_bytes, &stats.reply_packets, &stats.reply_bytes].map(Counter::get)
     });
     let totals = &plane.totals;
-    let totals = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied].map(|count| count.get());
+    let totals = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied].map(Counter::get);
     plane.flows.iter().flat_map(flow).chain(stats).chain(totals).collect()
 }
 
