@@ -100,15 +100,19 @@ fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
 ) -> Option<R> {
     let key = transport.key(packet.ip, packet.link.vpc);
     let guess = index::guess(plane, packet.settings, &key).and_then(|slot| plane.flow(slot));
-    let flow = match guess.filter(|flow| flow.ends().key.halves() == key.halves()) {
-        Some(flow) => flow,
-        None if endpoint(plane, packet.link, packet.ip).is_none() => return Some(done(Outcome::PASSED)),
-        None => plane.flow(plane.find(&key)?)?,
+    let (flow, state) = match guess.map(|flow| (flow, flow.state.load())) {
+        Some((flow, state)) if flow.ends().key.halves() == key.halves() => (flow, state),
+        _ if endpoint(plane, packet.link, packet.ip).is_none() => return Some(done(Outcome::PASSED)),
+        _ => {
+            let flow = plane.flow(plane.find(&key)?)?;
+            let state = flow.state.load();
+            // The record may have been taken for another flow since it was found.
+            (flow.ends().key.halves() == key.halves()).then_some((flow, state))?
+        }
     };
-    let state = flow.state.load();
     let ends = flow.ends();
     let station = Station::new(packet.eth.from, Mac([0; 6]), Be32::new(0));
-    if !in_midst::<T>(state) || ends.key.halves() != key.halves() || !flow.knows(packet.link_number, station) {
+    if !in_midst::<T>(state) || !flow.knows(packet.link_number, station) {
         return None;
     }
     let backend = plane.backend(ends.backend)?;
