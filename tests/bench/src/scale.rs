@@ -13,8 +13,9 @@ use std::{
 
 use serde_json::Value;
 use vpce_tests::{
-    Rig, address, interrupt,
+    Rig, address,
     frames::flag::{ACK, SYN},
+    interrupt,
     object::{Connection, Dialled, Object, Runner, Sides},
     output, wait_until,
 };
@@ -30,7 +31,8 @@ const MOST: u32 = 1_000_000;
 /// Flows of all endpoints together.
 const ALL: u32 = 1 << 20;
 /// Two endpoints hold them; connections of the first have the lower numbers.
-const HOLDERS: [(Ipv4Addr, u32); 2] = [(Ipv4Addr::new(10, 0, 0, 101), MOST), (Ipv4Addr::new(10, 0, 0, 102), ALL - MOST)];
+const HOLDERS: [(Ipv4Addr, u32); 2] =
+    [(Ipv4Addr::new(10, 0, 0, 101), MOST), (Ipv4Addr::new(10, 0, 0, 102), ALL - MOST)];
 /// Blocks of records for these, and for the endpoint of brief flows.
 const RECORDS: u32 = (1 << 20) + (1 << 16) + (1 << 7);
 /// Tables to compare with.
@@ -42,7 +44,9 @@ const BRIEF_FLOWS: u32 = 64;
 
 /// Measures the section.
 pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
-    notes.push("scale: flows are TCP, established, opened and checked on the loaded program (BPF_PROG_TEST_RUN)".to_owned());
+    notes.push(
+        "scale: flows are TCP, established, opened and checked on the loaded program (BPF_PROG_TEST_RUN)".to_owned(),
+    );
     let mut rig = Rig::pair().config(&configuration(RECORDS, HOLDERS.map(|(_, limit)| limit))).build();
     rig.without_outside_view();
     rig.agent().start();
@@ -61,7 +65,9 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     });
     let alive = gateway.run(|| {
         let mut runner = object.runner();
-        HOLDERS.map(|(endpoint, _)| alive(&mut runner, flows.iter_mut().filter(|(at, _)| *at == endpoint).map(|(_, flow)| flow)))
+        HOLDERS.map(|(endpoint, _)| {
+            alive(&mut runner, flows.iter_mut().filter(|(at, _)| *at == endpoint).map(|(_, flow)| flow))
+        })
     });
     vec![
         Row::new("live flows of all endpoints", "flows")
@@ -156,7 +162,9 @@ subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]
         transit = address::TRANSIT,
         gateway = address::GATEWAY,
     );
-    for (name, timers) in [("web", String::new()), ("brief", format!("timers = {{ established_secs = {} }}", BRIEF.as_secs()))] {
+    for (name, timers) in
+        [("web", String::new()), ("brief", format!("timers = {{ established_secs = {} }}", BRIEF.as_secs()))]
+    {
         text += &format!(
             r#"
 [[service]]

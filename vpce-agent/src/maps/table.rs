@@ -11,11 +11,11 @@ use std::{
 
 use aya::{
     Ebpf, Pod,
-    sys::SyscallError,
     maps::{
         Array, HashMap, Map, MapData, RingBuf,
         lpm_trie::{Key, LpmTrie},
     },
+    sys::SyscallError,
 };
 
 use super::{MapError, batch};
@@ -246,7 +246,8 @@ impl<const N: usize> PerCpu<N> {
     /// When the number is beyond the array.
     pub fn zero(&mut self, number: u32) -> Result<(), MapError> {
         let zeros = vec![[0_u64; N]; self.cpus];
-        batch::set_run(self.map.fd().as_fd(), number, &zeros, self.cpus).map_err(refused(self.name, "bpf_map_update_batch"))
+        batch::set_run(self.map.fd().as_fd(), number, &zeros, self.cpus)
+            .map_err(refused(self.name, "bpf_map_update_batch"))
     }
 
     /// The counters with this number, summed.

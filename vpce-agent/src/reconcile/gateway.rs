@@ -154,7 +154,7 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired) = (leases, desired);
-        self.walk.forget(shortest(&self.desired));
+        self.walk.forget(self.leases.end(), shortest(&self.desired));
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Gateway {
         apply(&mut self.dataplane.maps, &changes)?;
         if !changes.is_empty() {
             // Flows may have become stale.
-            self.walk.forget(shortest(&self.desired));
+            self.walk.forget(self.leases.end(), shortest(&self.desired));
         }
         self.last = Some(entries);
         if let Some(leases) = released {
@@ -209,8 +209,7 @@ impl Gateway {
     /// # Errors
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
-        let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        for pass in self.walk.step(end, Instant::now()) {
+        for pass in self.walk.step(Instant::now()) {
             let soonest = self.look_at(pass)?;
             self.walk.looked(pass, soonest, Instant::now());
         }

@@ -47,7 +47,8 @@ impl Gateway {
         let leases = self.leases.endpoints.range(self.watch_next..);
         let mut serving = leases.filter(|(_, lease)| lease.held == Held::Serving);
         let looked: Vec<_> = serving.by_ref().take(share).collect();
-        let numbers = looked.first().map_or(0..0, |(first, _)| **first..looked.last().map_or(**first, |(last, _)| **last) + 1);
+        let numbers =
+            looked.first().map_or(0..0, |(first, _)| **first..looked.last().map_or(**first, |(last, _)| **last) + 1);
         let admissions = self.dataplane.maps.admissions(numbers.clone())?;
         let stats = self.dataplane.maps.stats.sums(numbers.clone())?;
         for (&number, lease) in looked {

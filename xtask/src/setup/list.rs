@@ -42,11 +42,8 @@ pub const ITEMS: &[Item] = &[
 ];
 
 /// Packages that bring a service: what it listens on may be in use, and the tests start their own.
-pub const SERVICES: &[(&str, &str)] = &[
-    ("nginx-light", "nginx.service"),
-    ("redis-server", "redis-server.service"),
-    ("haproxy", "haproxy.service"),
-];
+pub const SERVICES: &[(&str, &str)] =
+    &[("nginx-light", "nginx.service"), ("redis-server", "redis-server.service"), ("haproxy", "haproxy.service")];
 
 fn compiler() -> Result<String> {
     Compiler::pick()?.describe()

@@ -186,9 +186,7 @@ impl Contestant {
 fn configuration(mode: &str) -> String {
     let ports: Vec<_> = port::ALL
         .iter()
-        .map(|(protocol, port)| {
-            format!("{{ client = {port}, server = {}, protocol = \"{protocol}\" }}", port + SERVER)
-        })
+        .map(|(protocol, port)| format!("{{ client = {port}, server = {}, protocol = \"{protocol}\" }}", port + SERVER))
         .collect();
     format!(
         r#"[gateway]
@@ -273,10 +271,7 @@ fn start_proxy(gateway: &Namespace) -> (Process, TempDir) {
          timeout client 60s\n  timeout server 60s\n",
     );
     for (_, port) in port::ALL.iter().filter(|(protocol, _)| *protocol == "tcp") {
-        text += &format!(
-            "listen p{port}\n  bind 10.1.0.254:{port}\n  server backend 10.2.0.5:{}\n",
-            port + SERVER
-        );
+        text += &format!("listen p{port}\n  bind 10.1.0.254:{port}\n  server backend 10.2.0.5:{}\n", port + SERVER);
     }
     let config = home.path().join("haproxy.cfg");
     fs::write(&config, text).expect("the proxy's configuration");

@@ -7,8 +7,7 @@
 use std::{
     fs, io, mem,
     os::fd::AsRawFd,
-    ptr,
-    thread,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
@@ -57,9 +56,7 @@ fn frames(on: &Contestant, flows: usize) -> Vec<Vec<u8>> {
     let to = on.dialled(port::FLOOD);
     let ports = 10_000..60_000_u16;
     let places = on.clients().flat_map(|client| ports.clone().map(move |port| (client, port)));
-    let frame = |(from, from_port)| {
-        Envelope { from_mac, to_mac, from, to: *to.ip() }.udp(from_port, to.port(), &DATA)
-    };
+    let frame = |(from, from_port)| Envelope { from_mac, to_mac, from, to: *to.ip() }.udp(from_port, to.port(), &DATA);
     let mut frames: Vec<_> = places.take(flows).map(frame).collect();
     let mut random = Random(1);
     for n in (1..frames.len()).rev() {
@@ -71,7 +68,8 @@ fn frames(on: &Contestant, flows: usize) -> Vec<Vec<u8>> {
 /// Frames that a backend has received.
 fn arrived(backend: &Namespace) -> u64 {
     let text = backend.run(|| fs::read_to_string("/proc/thread-self/net/dev")).expect("the interfaces' counters");
-    let counters = text.lines().find_map(|line| line.trim_start().strip_prefix("eth0:")).expect("the backend's interface");
+    let counters =
+        text.lines().find_map(|line| line.trim_start().strip_prefix("eth0:")).expect("the backend's interface");
     counters.split_whitespace().nth(1).expect("a count of frames").parse().expect("a number")
 }
 
@@ -87,13 +85,15 @@ struct Sender<'f> {
 
 impl<'f> Sender<'f> {
     fn open(frames: &'f [Vec<u8>]) -> Self {
-        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
+        let socket =
+            socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
         let index = if_nametoindex("eth0").expect("the client's interface");
         bind(socket.as_raw_fd(), &link(index)).expect("the interface");
         let on: libc::c_int = 1;
         let (at, size) = (ptr::from_ref(&on).cast(), u32::try_from(size_of_val(&on)).expect("a short option"));
         // SAFETY: an option of this size, alive during the call.
-        let set = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, at, size) };
+        let set =
+            unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, at, size) };
         assert_eq!(set, 0, "no way around the queue: {}", io::Error::last_os_error());
         let count = frames.len().next_multiple_of(BATCH);
         let vector = |frame: &Vec<u8>| libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };

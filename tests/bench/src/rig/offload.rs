@@ -45,7 +45,9 @@ impl Offloads {
             Self::Default => (false, true),
         };
         for interface in interfaces {
-            for (feature, value) in [("gro", gro), ("tx", rest), ("rx", rest), ("sg", rest), ("tso", rest), ("gso", rest)] {
+            for (feature, value) in
+                [("gro", gro), ("tx", rest), ("rx", rest), ("sg", rest), ("tso", rest), ("gso", rest)]
+            {
                 // One that the interface has fixed stays as it is, for every contestant on the same hook.
                 finish(namespace.command("ethtool").args(["-K", interface, feature, on(value)]));
             }

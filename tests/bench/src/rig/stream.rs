@@ -32,12 +32,13 @@ pub fn run(on: &Contestant, lasting: Duration) -> f64 {
             on_cpu(cpu::CLIENT);
             send(&client);
         });
-        scope.spawn(move || {
-            on_cpu(cpu::BACKEND);
-            receive(&server, lasting)
-        })
-        .join()
-        .expect("a receiver that does not panic")
+        scope
+            .spawn(move || {
+                on_cpu(cpu::BACKEND);
+                receive(&server, lasting)
+            })
+            .join()
+            .expect("a receiver that does not panic")
     })
 }
 

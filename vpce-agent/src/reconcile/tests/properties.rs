@@ -102,8 +102,7 @@ impl Host {
     fn check(&mut self, before: &Maps, after: &Maps) {
         for at in before.calls().iter().chain(&after.calls()) {
             let (now, old, new) = (self.maps.dial(at), before.dial(at), after.dial(at));
-            let goes_on =
-                |old: Flow| after.endpoint(old.number).generation == old.endpoint.generation;
+            let goes_on = |old: Flow| after.endpoint(old.number).generation == old.endpoint.generation;
             assert!(
                 [old, new].contains(&now) || now.is_none() && !(new.is_some() && old.is_some_and(goes_on)),
                 "{at:?}: {now:#?} is neither {old:#?} nor {new:#?}"
