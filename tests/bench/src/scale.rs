@@ -146,7 +146,7 @@ fn map_bytes(rig: &mut Rig) -> f64 {
 
 /// The endpoints of [`HOLDERS`], and one whose connections live so long; none: as long as all others.
 fn configuration(records: u32, limits: [u32; 2], brief: Option<Duration>) -> String {
-    let mut text = format!(
+    let mut parts = vec![format!(
         r#"[gateway]
 region = "region-1"
 transit = "{transit}"
@@ -166,10 +166,10 @@ subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]
 "#,
         transit = address::TRANSIT,
         gateway = address::GATEWAY,
-    );
+    )];
     let timers = brief.map(|brief| format!("timers = {{ established_secs = {} }}", brief.as_secs()));
     for (name, timers) in [("web", String::new()), ("brief", timers.unwrap_or_default())] {
-        text += &format!(
+        parts.push(format!(
             r#"
 [[service]]
 name = "{name}"
@@ -180,11 +180,11 @@ ports = [{{ client = 80, server = 8080, protocol = "tcp" }}]
 {timers}
 "#,
             address::BACKEND
-        );
+        ));
     }
     let holders = HOLDERS.iter().zip(limits).map(|(&(at, _), limit)| ("web", at, limit));
     for (service, at, limit) in holders.chain([("brief", address::ENDPOINT, BRIEF_FLOWS)]) {
-        text += &format!(
+        parts.push(format!(
             r#"
 [[endpoint]]
 name = "at-{}"
@@ -195,7 +195,7 @@ address = "{at}"
 max_connections = {limit}
 "#,
             at.octets()[3]
-        );
+        ));
     }
-    text
+    parts.concat()
 }
