@@ -196,7 +196,7 @@ fn tags_are_left_to_a_card_at_tc_and_taken_from_it_by_xdp() {
 }
 
 #[test]
-fn packets_are_handed_on_at_once_where_the_other_end_is_in_another_namespace() {
+fn the_programs_know_which_veths_have_their_other_end_in_another_namespace() {
     let mut rig = Rig::pair().hook(Hook::Tc).build();
     rig.gateway().ip("link add near0 type veth peer far0");
     let near = "\n[[vpc]]\nname = \"near\"\nattach = { interface = \"near0\" }\naddress = \"10.9.0.254/24\"\n\

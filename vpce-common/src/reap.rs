@@ -43,14 +43,16 @@ fn look<D: Dataplane>(plane: &D, slot: u32, now: u32) -> Option<u32> {
     let number = ends.endpoint;
     let believed = state & ESTABLISHED != 0 && !state::closed(state) && ends.key.protocol == TCP.into();
     let ended = believed.then(|| last_words(flow));
-    if slots::retire(plane, flow, slot, state) {
-        slots::free(flow);
-        if let Some(ended) = ended {
-            plane.ended(&ended);
-        }
-        // A closed one was settled when it closed.
-        slots::settle(plane, number, slot, Change::between(state, 0));
+    if !slots::retire(plane, flow, slot, state) {
+        // Somebody changed it just now.
+        return Some(0);
     }
+    slots::free(flow);
+    if let Some(ended) = ended {
+        plane.ended(&ended);
+    }
+    // A closed one was settled when it closed.
+    slots::settle(plane, number, slot, Change::between(state, 0));
     None
 }
 

@@ -74,6 +74,8 @@ pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
 
 /// Twice as many as there are links.
 const HINTS_LENGTH: u32 = 8192;
+/// Odd, and far from small multiples of the length.
+const HINTS_APART: u32 = 5063;
 
 /// The dataplane in the kernel.
 pub struct Kernel;
@@ -91,7 +93,9 @@ impl Dataplane for Kernel {
     }
     #[inline(always)]
     fn ingress(&self, at: &Ingress) -> Option<(u32, &Link)> {
-        let hint = HINTS.get(at.ifindex.wrapping_add(at.segment.id() << 5) % HINTS_LENGTH)?;
+        // No two VLANs of an interface have the same one, nor interfaces whose numbers are near.
+        let hint = at.ifindex.wrapping_mul(HINTS_APART).wrapping_add(at.segment.id());
+        let hint = HINTS.get(hint % HINTS_LENGTH)?;
         let number = hint.load();
         if let Some(link) = LINKS.get(number)
             && link.ifindex == at.ifindex

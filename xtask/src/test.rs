@@ -150,12 +150,12 @@ mod tests {
         // Without traffic on a rig, without the object's hook, or on hooks of their own choice.
         let once = [
             "alarms",
+            "budget",
             "build_and_load",
             "cli",
             "deploy",
             "hooks",
             "idle",
-            "object",
             "oracle",
             "rig",
             "scorecard",

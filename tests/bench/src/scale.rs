@@ -47,7 +47,8 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     notes.push(
         "scale: flows are TCP, established, opened and checked on the loaded program (BPF_PROG_TEST_RUN)".to_owned(),
     );
-    let mut rig = Rig::pair().config(&configuration(RECORDS, HOLDERS.map(|(_, limit)| limit))).build();
+    let limits = HOLDERS.map(|(_, limit)| limit);
+    let mut rig = Rig::pair().config(&configuration(RECORDS, limits, None)).build();
     rig.without_outside_view();
     rig.agent().start();
     let memory = memory_of_a_flow(&mut rig);
@@ -59,6 +60,9 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     thread::sleep(Duration::from_secs(2));
     let share = usage::cpu_percent(agent, Duration::from_secs(effort.pick(15, 60)));
     interrupt::check();
+    // Only now: nothing may rest longer than the shortest timer of all.
+    rig.write_config(&configuration(RECORDS, limits, Some(BRIEF)));
+    rig.agent().reload();
     let late = gateway.run(|| {
         let mut late = |round| late(&object, &sides, ALL + round * BRIEF_FLOWS);
         (0..u32::try_from(effort.rounds()).expect("few rounds")).map(&mut late).collect::<Vec<_>>()
@@ -125,7 +129,7 @@ fn late(object: &Object, sides: &Sides, first: u32) -> f64 {
 /// Bytes of kernel memory that a further flow takes: what the tables of two sizes differ in.
 fn memory_of_a_flow(rig: &mut Rig) -> f64 {
     let many = map_bytes(rig);
-    let mut small = Rig::pair().config(&configuration(FEW_RECORDS, [100, 100])).start();
+    let mut small = Rig::pair().config(&configuration(FEW_RECORDS, [100, 100], None)).start();
     (many - map_bytes(&mut small)) / f64::from(RECORDS - FEW_RECORDS)
 }
 
@@ -140,8 +144,9 @@ fn map_bytes(rig: &mut Rig) -> f64 {
     pins.map(|pin| bytes(pin.expect("a pin"))).sum()
 }
 
-fn configuration(records: u32, limits: [u32; 2]) -> String {
-    let mut text = format!(
+/// The endpoints of [`HOLDERS`], and one whose connections live so long; none: as long as all others.
+fn configuration(records: u32, limits: [u32; 2], brief: Option<Duration>) -> String {
+    let mut parts = vec![format!(
         r#"[gateway]
 region = "region-1"
 transit = "{transit}"
@@ -161,11 +166,10 @@ subnets = [{{ name = "default", cidr = "10.0.0.0/24" }}]
 "#,
         transit = address::TRANSIT,
         gateway = address::GATEWAY,
-    );
-    for (name, timers) in
-        [("web", String::new()), ("brief", format!("timers = {{ established_secs = {} }}", BRIEF.as_secs()))]
-    {
-        text += &format!(
+    )];
+    let timers = brief.map(|brief| format!("timers = {{ established_secs = {} }}", brief.as_secs()));
+    for (name, timers) in [("web", String::new()), ("brief", timers.unwrap_or_default())] {
+        parts.push(format!(
             r#"
 [[service]]
 name = "{name}"
@@ -176,11 +180,11 @@ ports = [{{ client = 80, server = 8080, protocol = "tcp" }}]
 {timers}
 "#,
             address::BACKEND
-        );
+        ));
     }
     let holders = HOLDERS.iter().zip(limits).map(|(&(at, _), limit)| ("web", at, limit));
     for (service, at, limit) in holders.chain([("brief", address::ENDPOINT, BRIEF_FLOWS)]) {
-        text += &format!(
+        parts.push(format!(
             r#"
 [[endpoint]]
 name = "at-{}"
@@ -191,7 +195,7 @@ address = "{at}"
 max_connections = {limit}
 "#,
             at.octets()[3]
-        );
+        ));
     }
-    text
+    parts.concat()
 }

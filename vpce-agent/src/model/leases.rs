@@ -208,6 +208,12 @@ impl Leases {
             .map(|(number, lease)| (*number, lease))
     }
 
+    /// The flow records that are given out are all before this one.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.endpoints.values().map(|lease| lease.block().end).max().unwrap_or(0)
+    }
+
     /// Number of an attachment.
     #[must_use]
     pub fn link(&self, vpc: u16, attachment: &Attachment) -> Option<u32> {

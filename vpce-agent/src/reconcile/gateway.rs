@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     io, iter,
     net::Ipv4Addr,
     os::fd::OwnedFd,
@@ -168,7 +167,7 @@ impl Gateway {
         (self.leases, self.desired) = (leases, desired);
         // A driver may take now what it refused: of another MTU, for one.
         self.without_native.clear();
-        self.walk.forget(shortest(&self.desired));
+        self.walk.forget(self.leases.end(), shortest(&self.desired));
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -188,11 +187,11 @@ impl Gateway {
             (last, _) => observe(&self.dataplane.maps, &entries, last.as_ref())?,
         };
         let changes = plan(&entries, &observed);
-        apply(&mut self.dataplane.maps, &changes)?;
         if !changes.is_empty() {
-            // Flows may have become stale.
-            self.walk.forget(shortest(&self.desired));
+            // Flows may become stale, also where only some of it can be written.
+            self.walk.forget(self.leases.end(), shortest(&self.desired));
         }
+        apply(&mut self.dataplane.maps, &changes)?;
         self.last = Some(entries);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
@@ -223,8 +222,7 @@ impl Gateway {
     /// # Errors
     /// When the kernel refuses the run.
     pub fn reap(&mut self) -> Result<Vec<Word>, ReconcileError> {
-        let end = self.leases.endpoints.values().map(|lease| lease.first_slot + lease.slots).max().unwrap_or(0);
-        for pass in self.walk.step(end, Instant::now()) {
+        for pass in self.walk.step(Instant::now()) {
             let soonest = self.look_at(pass)?;
             self.walk.looked(pass, soonest, Instant::now());
         }
@@ -347,8 +345,11 @@ impl Gateway {
 
 /// Random numbers.
 fn seed() -> [u64; 5] {
-    // Each hasher of the standard library has random keys.
-    std::array::from_fn(|_| RandomState::new().build_hasher().finish())
+    let mut words = [0; 5];
+    for word in &mut words {
+        *word = getrandom::u64().expect("the kernel has random numbers");
+    }
+    words
 }
 
 /// No flow is over sooner after its last packet.

@@ -54,7 +54,7 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
         // VXLAN comes by interfaces that are no attachments themselves.
         return (ip.proto != UDP).then(|| done(Outcome::PASSED));
     };
-    if eth.to != link.mac || Be32::from_wire(ip.dst_addr) == link.address && ip.proto == TCP {
+    if eth.to != link.mac {
         return Some(done(Outcome::PASSED));
     }
     let total = u16::from_be_bytes(ip.tot_len);
@@ -102,9 +102,12 @@ fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     let guess = index::guess(plane, packet.settings, &key).and_then(|slot| plane.flow(slot));
     let (flow, state) = match guess.map(|flow| (flow, flow.state.load())) {
         Some((flow, state)) if flow.ends().key.halves() == key.halves() => (flow, state),
-        _ if endpoint(plane, packet.link, packet.ip).is_none() => return Some(done(Outcome::PASSED)),
         _ => {
-            let flow = plane.flow(plane.find(&key)?)?;
+            let Some(slot) = plane.find(&key) else {
+                let nobodys = endpoint(plane, packet.link, packet.ip).is_none();
+                return nobodys.then(|| done(Outcome::PASSED));
+            };
+            let flow = plane.flow(slot)?;
             let state = flow.state.load();
             // The record may have been taken for another flow since it was found.
             (flow.ends().key.halves() == key.halves()).then_some((flow, state))?

@@ -73,10 +73,16 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     flow.meet(arrival.link_number, arrival.station);
     flow.state.store(state | bits);
     if plane.enter(key, slot) {
-        return Ok(slot);
+        if state::still(flow, state) {
+            return Ok(slot);
+        }
+        // The reaper freed it before it was entered, its endpoint being re-pointed: nobody else
+        // would take the entry out.
+        plane.forget(key, slot);
+        return Err(refused(DropReason::Contended));
     }
     // Another CPU opened the flow for the same packet: theirs counts. The reaper may have freed
-    // this one meanwhile, where its endpoint was re-pointed.
+    // this one meanwhile.
     if flow.state.swap_if(state | bits, state).is_ok() {
         slots::settle(plane, number, slot, Change::between(state | bits, state));
     }

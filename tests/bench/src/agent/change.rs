@@ -9,7 +9,9 @@ use std::{
 };
 
 use vpce_tests::{
-    Rig, interrupt,
+    Rig,
+    frames::flag::RST,
+    interrupt,
     object::{Connection, Dialled, Object, Runner, Sides},
 };
 
@@ -85,6 +87,8 @@ fn change(
         for n in endpoints {
             let mut flow = Connection::new(sides, 1, n + round, town::endpoint(n), town::backend_of(n));
             until_open(&mut flow, &mut runner, start);
+            // No half-open connection stays behind: it would be the reaper's work while the agent is idle.
+            flow.try_say(&mut runner, RST);
         }
     });
     let took = start.elapsed();

@@ -19,8 +19,8 @@ pub fn build() -> Rig {
     let rig = Rig::pair().config(&config(&[])).build();
     rig.without_outside_view();
     let batch = rig.home().join("addresses");
-    let lines: String = (0..SERVICES).map(|n| format!("address add {}/16 dev eth0\n", backend(n))).collect();
-    fs::write(&batch, lines).expect("a list of addresses");
+    let lines: Vec<_> = (0..SERVICES).map(|n| format!("address add {}/16 dev eth0\n", backend(n))).collect();
+    fs::write(&batch, lines.concat()).expect("a list of addresses");
     output(rig.backend(1).command("ip").arg("-batch").arg(&batch));
     rig
 }

@@ -235,7 +235,7 @@ max_connections = 200000
 
 /// Full translation in as many source addresses as the transit addresses of our endpoint are.
 fn translate(gateway: &Namespace) {
-    let to_backend: String = port::ALL
+    let to_backend: Vec<_> = port::ALL
         .iter()
         .map(|(protocol, port)| {
             format!("ip daddr 10.1.0.254 {protocol} dport {port} dnat to 10.2.0.5:{}\n", port + SERVER)
@@ -244,10 +244,11 @@ fn translate(gateway: &Namespace) {
     let rules = format!(
         "table ip bench {{
             chain dial {{ type nat hook prerouting priority dstnat;
-                {to_backend} }}
+                {} }}
             chain leave {{ type nat hook postrouting priority srcnat;
                 oifname \"{}\" snat to 198.19.128.1-198.19.128.16; }}
         }}",
+        to_backend.concat(),
         GATEWAY[1]
     );
     output(gateway.command("nft").arg(rules));
@@ -263,18 +264,19 @@ fn drop_flood(backend: &Namespace) {
     output(backend.command("nft").arg(rules));
 }
 
-/// A proxy that resets what its client reset, so that no connection waits in TIME_WAIT.
+/// A proxy that resets what its client reset, so that no connection waits for the end of its time.
 fn start_proxy(gateway: &Namespace) -> (Process, TempDir) {
     let home = tempfile::Builder::new().prefix("vpce-bench-").tempdir().expect("a temporary directory");
-    let mut text = String::from(
+    let mut parts = vec![String::from(
         "global\n  maxconn 2000\ndefaults\n  mode tcp\n  option nolinger\n  timeout connect 5s\n  \
          timeout client 60s\n  timeout server 60s\n",
-    );
+    )];
     for (_, port) in port::ALL.iter().filter(|(protocol, _)| *protocol == "tcp") {
-        text += &format!("listen p{port}\n  bind 10.1.0.254:{port}\n  server backend 10.2.0.5:{}\n", port + SERVER);
+        let server = port + SERVER;
+        parts.push(format!("listen p{port}\n  bind 10.1.0.254:{port}\n  server backend 10.2.0.5:{server}\n"));
     }
     let config = home.path().join("haproxy.cfg");
-    fs::write(&config, text).expect("the proxy's configuration");
+    fs::write(&config, parts.concat()).expect("the proxy's configuration");
     let mut command = gateway.command("haproxy");
     let mut process = Process::spawn(command.arg("-f").arg(&config).arg("-db"), &log_of(home.path()));
     thread::sleep(Duration::from_millis(300));

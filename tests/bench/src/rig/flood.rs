@@ -28,7 +28,7 @@ use super::{
 };
 
 /// Frames of one system call.
-const BATCH: usize = 64;
+const BATCH: u32 = 64;
 /// Payload that makes the shortest Ethernet frame.
 const DATA: [u8; 18] = [0; 18];
 
@@ -95,7 +95,7 @@ impl<'f> Sender<'f> {
         let set =
             unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, at, size) };
         assert_eq!(set, 0, "no way around the queue: {}", io::Error::last_os_error());
-        let count = frames.len().next_multiple_of(BATCH);
+        let count = frames.len().next_multiple_of(BATCH as usize);
         let vector = |frame: &Vec<u8>| libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
         let mut vectors: Vec<_> = frames.iter().cycle().take(count).map(vector).collect();
         let header = |vector: &mut libc::iovec| {
@@ -113,14 +113,14 @@ impl<'f> Sender<'f> {
         let start = Instant::now();
         let mut sent = 0;
         while start.elapsed() < lasting || sent < least {
-            let batch = &mut self.headers[self.next..self.next + BATCH];
+            let batch = &mut self.headers[self.next..self.next + BATCH as usize];
             // SAFETY: the headers point to vectors, and these to frames, that outlive the call.
-            let done = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), batch.as_mut_ptr(), BATCH as u32, 0) };
+            let done = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), batch.as_mut_ptr(), BATCH, 0) };
             let error = io::Error::last_os_error();
             let full = matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::EAGAIN));
             assert!(done >= 0 || full, "a frame was not sent: {error}");
-            sent += BATCH;
-            self.next = (self.next + BATCH) % self.headers.len();
+            sent += BATCH as usize;
+            self.next = (self.next + BATCH as usize) % self.headers.len();
         }
         start.elapsed()
     }
