@@ -35,8 +35,6 @@ mod cpu {
 
 /// The hooks of this gateway, as its configuration names them.
 const HOOKS: [&str; 2] = ["xdp", "tc"];
-/// Those that are built.
-const BUILT: &[&str] = &["xdp"];
 /// Flows of the wider flood.
 const MANY: usize = 32_768;
 
@@ -87,7 +85,7 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
 
 fn setting(offloads: Offloads, measurements: &[Measurement], effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     notes.push(format!("rig, {}: {}", offloads.name(), offloads.told()));
-    let ours = BUILT.iter().filter(|mode| offloads.suit(mode)).map(|mode| Kind::Ours { mode });
+    let ours = HOOKS.iter().filter(|mode| offloads.suit(mode)).map(|mode| Kind::Ours { mode });
     let kinds = ours.chain([Kind::Nftables, Kind::Routing, Kind::Haproxy]);
     let contestants: Vec<_> = kinds.map(|kind| Contestant::build(kind, offloads)).collect();
     let mut results: Vec<Rounds> = vec![vec![Vec::new(); measurements.len()]; contestants.len()];
