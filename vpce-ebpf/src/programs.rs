@@ -2,13 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
-use aya_ebpf::{
-    EbpfContext,
-    bindings::xdp_action::{XDP_ABORTED, XDP_PASS},
-    helpers::bpf_loop,
-    macros::xdp,
-    programs::XdpContext,
-};
+use aya_ebpf::{EbpfContext, bindings::xdp_action::XDP_ABORTED, helpers::bpf_loop, macros::xdp, programs::XdpContext};
 use aya_log_ebpf::debug;
 use vpce_common::{dataplane::Dataplane as _, layout::Pass, path::Outcome, reap, reason::DropReason};
 
