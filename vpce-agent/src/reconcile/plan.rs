@@ -9,6 +9,9 @@
 //! 5. endpoints that only drain are closed, now that others take their clients, and ports go that are
 //!    no longer published.
 //!
+//! A packet whose link was found before goes by the link alone (`HINTS`): what comes in by one that is
+//! gone ends with step 3.
+//!
 //! Packets may see a write of an entry half done. So an endpoint is closed and opened by writes
 //! that change nothing else that a packet goes by: one that reads the generation first, as
 //! [`Endpoint::snapshot`] does, meets it closed, or opens a flow of the generation that it was open in.
@@ -81,11 +84,6 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     let other: BTreeSet<u32> = endpoints.iter().filter(|(_, is, then)| is_other(is, then)).map(|each| each.0).collect();
 
     plan.extend(gone(&desired.ingress, &observed.ingress).map(Change::RemoveIngress));
-    let links = differing(&desired.links, &observed.links, NO_LINK);
-    let (away, there): (Vec<_>, Vec<_>) = links.into_iter().partition(|(_, _, then)| then.ifindex == 0);
-    let set_link = |(number, _, then)| Change::SetLink(number, then);
-    // Who found a link before asks no more where it is: the link itself says that it is gone.
-    plan.extend(away.into_iter().map(set_link));
     plan.extend(gone(&desired.addresses, &observed.addresses).map(Change::RemoveAddress));
     let taken = wrong_prefixes(desired, observed, &other);
     plan.extend(taken.iter().copied().map(Change::RemovePrefix));
@@ -102,7 +100,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     if desired.settings != observed.settings {
         plan.push(Change::SetSettings(desired.settings));
     }
-    plan.extend(there.into_iter().map(set_link));
+    let links = differing(&desired.links, &observed.links, NO_LINK);
+    plan.extend(links.into_iter().map(|(number, _, then)| Change::SetLink(number, then)));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);
