@@ -149,6 +149,7 @@ fn configuration(records: u32, limits: [u32; 2], brief: Option<Duration>) -> Str
     let mut parts = vec![format!(
         r#"[gateway]
 region = "region-1"
+mode = "xdp"
 transit = "{transit}"
 max_flows = {records}
 

@@ -52,6 +52,7 @@ pub fn config(endpoints: &[u32]) -> String {
     let mut text = format!(
         r#"[gateway]
 region = "region-1"
+mode = "xdp"
 transit = "{}"
 max_flows = 1048576
 "#,
