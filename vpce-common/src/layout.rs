@@ -9,11 +9,16 @@
 //! goes forward, and two of `FLOWS`. Only these last grow with the number of flows. It writes to `FLOWS` (when
 //! its numbers or the clock moved on) and to the counters of its CPU.
 
+mod counts;
 mod flow;
+mod messages;
 
-pub use self::flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS};
+pub use self::{
+    counts::{Admission, Pace, Stats, Totals},
+    flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
+    messages::{Ended, Heard, Pass},
+};
 use crate::{
-    atomic::{Atomic32, Counter},
     reason::REASONS,
     wire::{Be16, Be32, Mac},
 };
@@ -248,62 +253,6 @@ pub struct Transit {
     pub slots: u32,
 }
 
-/// Value of `ADMISSIONS`, by number of the endpoint: its open connections and its free records.
-///
-/// Records that can be taken are a ring in `FREE`, the longest unused first: taken at `head`, put at
-/// `tail`. One that closed is put there at once, and still serves late segments until it is taken.
-/// A cache line of its own: two busy endpoints must not share one.
-#[repr(C, align(64))]
-#[derive(Debug, Default)]
-pub struct Admission {
-    /// Open connections now.
-    pub open: Atomic32,
-    /// Most open connections at once.
-    pub peak: Atomic32,
-    /// Ring position of the next record to take; equal to `tail`: none.
-    pub head: Atomic32,
-    /// Ring position after the last one.
-    pub tail: Atomic32,
-    /// Open TCP connections whose handshake is not complete.
-    pub half_open: Atomic32,
-}
-
-/// Value of `STATS` (per CPU), by number of the endpoint.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Stats {
-    /// Packets translated from clients to the backend.
-    pub forward_packets: Counter,
-    /// Their bytes, Ethernet header included.
-    pub forward_bytes: Counter,
-    /// Packets translated from the backend to clients.
-    pub reply_packets: Counter,
-    /// Their bytes, Ethernet header included.
-    pub reply_bytes: Counter,
-    /// Connections refused: first segments that opened no flow.
-    pub refused: Counter,
-    /// Packets dropped or refused, by reason.
-    pub dropped: [Counter; REASONS],
-}
-
-/// The one value of `TOTALS` (per CPU): every packet is counted on entry and in one other field.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Totals {
-    /// Packets that came in.
-    pub packets_in: Counter,
-    /// Left to the kernel untouched.
-    pub passed: Counter,
-    /// Translated towards a backend.
-    pub forwarded: Counter,
-    /// Translated towards a client.
-    pub replied: Counter,
-    /// Answered by the gateway itself: ARP and echo.
-    pub answered: Counter,
-    /// Dropped or refused, by reason.
-    pub dropped: [Counter; REASONS],
-}
-
 /// Key of `FRAGMENTS`: the datagram that a fragment is of (RFC 791 §3.2).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -330,60 +279,6 @@ pub struct FirstFragment {
     pub state: u32,
     /// Jiffies when it came.
     pub at: u32,
-}
-
-/// A message of the reaper to the agent, in `ENDED`: an established connection that its ends believe
-/// in still.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Both translations.
-    pub ends: Ends,
-    /// Number of the link that the client is on.
-    pub client_link: u32,
-    /// Who packets to the client go to there.
-    pub client: Station,
-    /// The next sequence number that the client expects.
-    pub client_next: u32,
-    /// The next sequence number that the backend expects.
-    pub backend_next: u32,
-    /// Always 0.
-    pub reserved: u32,
-}
-
-/// A message of the path to the agent, in `HEARD`: somebody in a VPC said by ARP where they are, to the
-/// gateway or to all.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// Number of the link.
-    pub link: u32,
-    /// Who.
-    pub address: Be32,
-    /// Where.
-    pub station: Station,
-}
-
-/// Value of `PACE` (per CPU), by number of the link: what no tenant may have more of than its share.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Pace {
-    /// The jiffy that this second began in.
-    pub began: Counter,
-    /// Errors told in it.
-    pub told: Counter,
-    /// Messages to the agent in it.
-    pub heard: Counter,
-}
-
-/// An order of the agent to the reaper's program: the first bytes of a made frame.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pass {
-    /// First record to look at.
-    pub first: u32,
-    /// Records to look at.
-    pub count: u32,
 }
 
 impl Station {
