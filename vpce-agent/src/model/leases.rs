@@ -6,6 +6,7 @@
 
 mod assign;
 mod free;
+mod ledger;
 mod runs;
 
 use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range};
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+pub use self::ledger::{Altered, Ledger};
 use super::{Attachment, Target, transit_addresses};
 
 /// Everything that was given out.
@@ -99,6 +101,18 @@ pub enum Held {
 /// Why something can't be given out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
+    /// It names what is not there.
+    #[error("{what} {name:?}: there is no {kind} {missing:?}; name one of the configuration")]
+    Nowhere {
+        /// What names it.
+        what: &'static str,
+        /// The name of that.
+        name: String,
+        /// What it would be.
+        kind: &'static str,
+        /// What is named.
+        missing: String,
+    },
     /// The subnet is full.
     #[error("endpoint {endpoint:?}: subnet {subnet:?} has no free address; delete an endpoint of it or add a subnet")]
     NoAddress {

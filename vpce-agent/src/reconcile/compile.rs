@@ -1,6 +1,10 @@
 //! Desired state, leases and what the network says, into map entries. Pure.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use vpce_common::{
     layout::{
@@ -17,7 +21,7 @@ use super::{
 use crate::{
     model::{
         Desired, Gateway, Protocol, Refuse, Segment, Target,
-        leases::{EndpointLease, Held, Leases, LinkLease},
+        leases::{BackendLease, EndpointLease, Held, Leases, LinkLease},
         transit_addresses,
     },
     neighbours::Neighbour,
@@ -47,26 +51,41 @@ pub struct Facts {
 /// The map entries that make the desired state true.
 #[must_use]
 pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
-    let mut entries = Entries {
-        settings: settings(&desired.gateway, facts),
-        ingress: BTreeMap::new(),
-        links: BTreeMap::new(),
-        addresses: BTreeMap::new(),
-        prefixes: BTreeMap::new(),
-        mappings: BTreeMap::new(),
-        endpoints: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        transit: BTreeMap::new(),
-    };
+    let mut entries = Entries::new(settings(&desired.gateway, facts));
     links(desired, leases, facts, &mut entries);
-    backends(leases, facts, &mut entries);
+    entries.backends =
+        (0..).zip(&leases.backends).map(|(n, lease)| (n, backend(n, lease, facts, &entries.links))).collect();
     for (&number, lease) in &leases.endpoints {
         endpoint(desired, number, lease, facts, &mut entries);
     }
     entries
 }
 
-fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
+/// Those of them that some endpoints and backends have, by number; `links` are those of the whole.
+#[must_use]
+pub fn compile_part(
+    desired: &Desired,
+    leases: &Leases,
+    facts: &Facts,
+    links: &BTreeMap<u32, Link>,
+    endpoints: &BTreeSet<u32>,
+    backends: &BTreeSet<u32>,
+) -> Entries {
+    let mut entries = Entries::new(settings(&desired.gateway, facts));
+    for &number in backends {
+        if let Some(lease) = leases.backends.get(number as usize) {
+            entries.backends.insert(number, backend(number, lease, facts, links));
+        }
+    }
+    for &number in endpoints {
+        if let Some(lease) = leases.endpoints.get(&number) {
+            endpoint(desired, number, lease, facts, &mut entries);
+        }
+    }
+    entries
+}
+
+pub(super) fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
     Settings {
         layout: LAYOUT,
         transit: gateway.transit.network().into(),
@@ -119,16 +138,14 @@ fn segment(lease: &LinkLease) -> layout::Segment {
     }
 }
 
-fn backends(leases: &Leases, facts: &Facts, entries: &mut Entries) {
-    for (number, lease) in (0..).zip(&leases.backends) {
-        // A router is no backend: what it leads to keeps its address.
-        let address = if lease.gateway { Ipv4Addr::UNSPECIFIED } else { lease.address };
-        let mut backend = Backend { address: address.into(), vpc: lease.vpc, ..NO_BACKEND };
-        let is_there = |is: &&Neighbour| entries.links.get(&is.link).is_some_and(|link| link.ifindex != 0);
-        if let Some(neighbour) = facts.neighbours.get(&number).filter(is_there) {
-            (backend.link, backend.station, backend.reachable) = (neighbour.link, neighbour.station, 1);
-        }
-        entries.backends.insert(number, backend);
+fn backend(number: u32, lease: &BackendLease, facts: &Facts, links: &BTreeMap<u32, Link>) -> Backend {
+    // A router is no backend: what it leads to keeps its address.
+    let address = if lease.gateway { Ipv4Addr::UNSPECIFIED } else { lease.address };
+    let backend = Backend { address: address.into(), vpc: lease.vpc, ..NO_BACKEND };
+    let is_there = |is: &&Neighbour| links.get(&is.link).is_some_and(|link| link.ifindex != 0);
+    match facts.neighbours.get(&number).filter(is_there) {
+        Some(is) => Backend { link: is.link, station: is.station, reachable: 1, ..backend },
+        None => backend,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the agent's maps hold, desired or observed.
+//! What the agent's maps hold, desired or observed, whole or in part.
 
 use std::collections::BTreeMap;
 
@@ -25,4 +25,66 @@ pub struct Entries {
     pub backends: BTreeMap<u32, Backend>,
     /// Blocks of flow records by number of the transit address.
     pub transit: BTreeMap<u32, Transit>,
+}
+
+/// Does the same with every map of some entries.
+macro_rules! each_map {
+    ($do:ident($($with:ident),*)) => {
+        $do!(ingress, $($with),*);
+        $do!(links, $($with),*);
+        $do!(addresses, $($with),*);
+        $do!(prefixes, $($with),*);
+        $do!(mappings, $($with),*);
+        $do!(endpoints, $($with),*);
+        $do!(backends, $($with),*);
+        $do!(transit, $($with),*);
+    };
+}
+
+impl Entries {
+    /// Nothing but the settings.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            ingress: BTreeMap::new(),
+            links: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+            mappings: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            backends: BTreeMap::new(),
+            transit: BTreeMap::new(),
+        }
+    }
+
+    /// Those whose keys are in either of two parts.
+    #[must_use]
+    pub fn part(&self, one: &Self, other: &Self) -> Self {
+        let mut part = Self::new(self.settings);
+        macro_rules! pick {
+            ($map:ident, $from:ident, $to:ident) => {
+                for key in one.$map.keys().chain(other.$map.keys()) {
+                    $to.$map.extend($from.$map.get(key).map(|value| (*key, *value)));
+                }
+            };
+        }
+        let from = self;
+        each_map!(pick(from, part));
+        part
+    }
+
+    /// Has one part in place of another.
+    pub fn replace(&mut self, was: &Self, is: &Self) {
+        macro_rules! swap {
+            ($map:ident, $of:ident) => {
+                for key in was.$map.keys() {
+                    $of.$map.remove(key);
+                }
+                $of.$map.extend(is.$map.iter().map(|(key, value)| (*key, *value)));
+            };
+        }
+        let of = self;
+        each_map!(swap(of));
+    }
 }

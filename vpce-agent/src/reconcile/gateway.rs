@@ -26,7 +26,7 @@ use crate::{
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
         Attachment, Desired, Mode, Timers,
-        leases::{Capacity, Held, LeaseError, Leases},
+        leases::{Capacity, Held, LeaseError, Leases, Ledger},
     },
     neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
@@ -37,6 +37,9 @@ use crate::{
 const HEAR_MOST: usize = 1024;
 /// Connections whose ends are told at once, at most.
 const TELL_MOST: usize = 16384;
+
+/// How much the maps have room for.
+pub(super) const CAPACITY: Capacity = Capacity { links: MAX_LINKS, endpoints: MAX_ENDPOINTS };
 
 /// Why desired state can't be made true.
 #[derive(Debug, thiserror::Error)]
@@ -73,11 +76,13 @@ pub enum Against {
 /// The gateway.
 pub struct Gateway {
     pub(super) dataplane: Dataplane,
-    store: Store,
+    pub(super) store: Store,
     pub(super) desired: Desired,
     pub(super) leases: Leases,
+    /// Whose the leases are, since they were changed as a whole; made when it is needed.
+    pub(super) ledger: Option<Ledger>,
     pub(super) facts: Facts,
-    neighbours: Neighbours,
+    pub(super) neighbours: Neighbours,
     adopted: BTreeMap<u32, Neighbour>,
     pub(super) last: Option<Entries>,
     /// Why the program can't be attached, by interface.
@@ -126,6 +131,7 @@ impl Gateway {
             store,
             desired: desired.clone(),
             leases,
+            ledger: None,
             facts,
             neighbours: Neighbours::default(),
             adopted,
@@ -159,15 +165,14 @@ impl Gateway {
     /// # Errors
     /// When it can't be served or saved: then the old one stands, whole.
     pub fn change(&mut self, desired: Desired) -> Result<(), ReconcileError> {
-        let capacity = Capacity { links: MAX_LINKS, endpoints: MAX_ENDPOINTS };
-        let leases = self.leases.assign(&desired, capacity).map_err(ReconcileError::Lease)?;
+        let leases = self.leases.assign(&desired, CAPACITY).map_err(ReconcileError::Lease)?;
         if leases != self.leases {
             self.store.save(&leases)?;
         }
-        (self.leases, self.desired) = (leases, desired);
+        (self.leases, self.desired, self.ledger) = (leases, desired, None);
         // A driver may take now what it refused: of another MTU, for one.
         self.without_native.clear();
-        self.walk.forget(self.leases.end(), shortest(&self.desired));
+        self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
         Ok(())
     }
@@ -189,14 +194,14 @@ impl Gateway {
         let changes = plan(&entries, &observed);
         if !changes.is_empty() {
             // Flows may become stale, also where only some of it can be written.
-            self.walk.forget(self.leases.end(), shortest(&self.desired));
+            self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
         }
         apply(&mut self.dataplane.maps, &changes)?;
         self.last = Some(entries);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
             self.store.save(&leases)?;
-            self.leases = leases;
+            (self.leases, self.ledger) = (leases, None);
         }
         self.attach()?;
         Ok(changes.len())
@@ -294,7 +299,7 @@ impl Gateway {
     }
 
     /// Whom to look for: each backend that is on link, else the router of its VPC.
-    fn wanted(&self) -> BTreeMap<u32, Wanted> {
+    pub(super) fn wanted(&self) -> BTreeMap<u32, Wanted> {
         let mut wanted = BTreeMap::new();
         for service in self.desired.services.values() {
             let vpc = &self.desired.vpcs[&service.vpc];
@@ -353,13 +358,15 @@ fn seed() -> [u64; 5] {
 }
 
 /// No flow is over sooner after its last packet.
-fn shortest(desired: &Desired) -> Duration {
+fn shortest_of_all(desired: &Desired) -> Duration {
     let services = desired.services.values().map(|service| service.timers);
-    let of = |timers: Timers| {
-        let Timers { opening, established, closing, udp } = timers;
-        [opening / HASTE, established, closing, udp]
-    };
-    services.chain([desired.gateway.timers]).flat_map(of).min().unwrap_or_default()
+    services.chain([desired.gateway.timers]).map(shortest).min().unwrap_or_default()
+}
+
+/// No flow of such timers is over sooner after its last packet.
+pub(super) fn shortest(timers: Timers) -> Duration {
+    let Timers { opening, established, closing, udp } = timers;
+    (opening / HASTE).min(established).min(closing).min(udp)
 }
 
 /// Where an earlier agent knew backends to be.

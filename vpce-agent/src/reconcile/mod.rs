@@ -9,6 +9,7 @@ mod entries;
 mod gateway;
 mod hooks;
 mod observe;
+mod part;
 mod plan;
 mod report;
 #[cfg(test)]
@@ -22,5 +23,6 @@ pub use compile::{Facts, compile};
 pub use entries::Entries;
 pub use gateway::{Against, Gateway, ReconcileError};
 pub use observe::{Reader, observe};
+pub use part::{Altering, Book, Part};
 pub use plan::{Change, plan};
 pub use words::Word;

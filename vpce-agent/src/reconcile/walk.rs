@@ -5,7 +5,10 @@
 //! as long as the shortest timer. So a chunk is looked at again when the earlier of both is over, and at most
 //! once a second: a flow is gone at most a second after its time.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use vpce_common::layout::Pass;
 
@@ -38,6 +41,20 @@ impl Walk {
         let chunks = self.due.len().max(end.div_ceil(CHUNK) as usize);
         self.due = vec![None; chunks];
         self.shortest = shortest;
+    }
+
+    /// Some endpoints have become others, with these records and, where they are shorter, timers: their chunks
+    /// are due.
+    pub(super) fn disturb(&mut self, blocks: impl IntoIterator<Item = Range<u32>>, shortest: Option<Duration>) {
+        for block in blocks {
+            let chunks = (block.start / CHUNK) as usize..block.end.div_ceil(CHUNK) as usize;
+            self.due.resize(self.due.len().max(chunks.end), None);
+            self.due[chunks].fill(None);
+        }
+        if let Some(shortest) = shortest.filter(|shortest| *shortest < self.shortest) {
+            self.due.fill(None);
+            self.shortest = shortest;
+        }
     }
 
     /// The records to look at in the next step.

@@ -11,7 +11,7 @@ use super::{
     BackendLease, Capacity, EndpointLease, Held, LeaseError, Leases, LinkLease,
     free::{self, Free},
 };
-use crate::model::{Desired, Endpoint};
+use crate::model::{Desired, Endpoint, Service};
 
 /// Addresses by number of their VPC.
 pub(super) type Places = BTreeSet<(u16, Ipv4Addr)>;
@@ -28,7 +28,7 @@ pub(super) struct Wanted<'d> {
     pub(super) backend: u32,
     /// The address that it was given and may have still.
     pub(super) keeps: Option<Ipv4Addr>,
-    served: bool,
+    pub(super) served: bool,
 }
 
 impl Leases {
@@ -50,7 +50,6 @@ impl Leases {
     }
 
     fn number_networks(&mut self, desired: &Desired, capacity: Capacity, errors: &mut Vec<LeaseError>) {
-        let no_number = |what, name: &str, most| LeaseError::NoNumber { what, name: name.to_owned(), most };
         for (name, vpc) in &desired.vpcs {
             let free = self.vpcs.values().max().copied().unwrap_or(0).checked_add(1);
             let Some(number) = self.vpcs.get(name).copied().or(free) else {
@@ -68,14 +67,28 @@ impl Leases {
             }
         }
         for (name, service) in &desired.services {
-            let Some(&vpc) = self.vpcs.get(&service.vpc) else { continue };
-            if self.backend(vpc, &service.target).is_none() {
-                self.backends.push(BackendLease::new(vpc, &service.target));
-                if self.backends.len() > capacity.endpoints as usize {
-                    errors.push(no_number("backend of service", name, capacity.endpoints));
-                }
-            }
+            errors.extend(self.number_backend(name, service, capacity).err());
         }
+    }
+
+    /// Gives what answers for a service a number, where it has none; answers that of its VPC.
+    pub(super) fn number_backend(
+        &mut self,
+        name: &str,
+        service: &Service,
+        capacity: Capacity,
+    ) -> Result<u16, LeaseError> {
+        let Some(&vpc) = self.vpcs.get(&service.vpc) else {
+            let (name, missing) = (name.to_owned(), service.vpc.clone());
+            return Err(LeaseError::Nowhere { what: "service", name, kind: "VPC", missing });
+        };
+        if self.backend(vpc, &service.target).is_none() {
+            if self.backends.len() >= capacity.endpoints as usize {
+                return Err(no_number("backend of service", name, capacity.endpoints));
+            }
+            self.backends.push(BackendLease::new(vpc, &service.target));
+        }
+        Ok(vpc)
     }
 
     /// Keeps each lease that still leads where it shall, re-points it where only its backend is
@@ -83,29 +96,10 @@ impl Leases {
     fn settle<'d>(&mut self, desired: &'d Desired, reserved: &Places) -> Vec<Wanted<'d>> {
         let mut wanted = self.wanted(desired);
         let astray = self.astray(desired.gateway.transit);
-        let generation = &mut self.next_generation;
-        for (number, lease) in self.endpoints.iter_mut().filter(|(_, lease)| lease.held != Held::Cut) {
-            let Some(to) = wanted.get_mut(lease.name.as_str()) else {
-                cut(lease, generation);
-                continue;
-            };
-            let stays = lease.vpc == to.vpc && to.may_have(lease.address, reserved);
-            let reached = stays && !astray.contains(number) && lease.block().end <= desired.gateway.max_flows;
-            let same = lease.backend == to.backend;
-            if stays && lease.held == Held::Serving {
-                to.keeps = lease.address;
-            }
-            match lease.held {
-                Held::Serving if reached && lease.slots >= to.endpoint.slots() => {
-                    to.served = true;
-                    if !same {
-                        (lease.backend, lease.generation) = (to.backend, fresh(generation));
-                    }
-                }
-                Held::Serving if reached && same => lease.held = Held::Draining,
-                Held::Draining if reached && same => {}
-                _ => cut(lease, generation),
-            }
+        for (number, lease) in &mut self.endpoints {
+            let fits = !astray.contains(number) && lease.block().end <= desired.gateway.max_flows;
+            let to = wanted.get_mut(lease.name.as_str());
+            settle(lease, to, fits, reserved, &mut self.next_generation);
         }
         wanted.into_values().filter(|to| !to.served).collect()
     }
@@ -147,15 +141,25 @@ impl Leases {
             .filter_map(|(name, is)| Some((name.as_str(), self.backend(self.vpcs[&is.vpc], &is.target)?)))
             .collect();
         let wanted = |(name, endpoint): (&'d String, &'d Endpoint)| {
-            let subnet = endpoint.place.as_ref().map(|place| desired.vpcs[&endpoint.vpc].subnets[&place.subnet]);
-            let (vpc, backend) = (self.vpcs[&endpoint.vpc], backends[endpoint.service.as_str()]);
-            (name.as_str(), Wanted { name, endpoint, subnet, vpc, backend, keeps: None, served: false })
+            (name.as_str(), self.wants(desired, name, endpoint, backends[endpoint.service.as_str()]))
         };
         desired.endpoints.iter().map(wanted).collect()
     }
 
+    /// What an endpoint wants, whose service has this number of a backend.
+    pub(super) fn wants<'d>(
+        &self,
+        desired: &'d Desired,
+        name: &'d str,
+        endpoint: &'d Endpoint,
+        backend: u32,
+    ) -> Wanted<'d> {
+        let subnet = endpoint.place.as_ref().map(|place| desired.vpcs[&endpoint.vpc].subnets[&place.subnet]);
+        Wanted { name, endpoint, subnet, vpc: self.vpcs[&endpoint.vpc], backend, keeps: None, served: false }
+    }
+
     /// Gateways, routers and backends.
-    fn places_of_others(&self, desired: &Desired) -> Places {
+    pub(super) fn places_of_others(&self, desired: &Desired) -> Places {
         let routers = desired.vpcs.iter().flat_map(|(name, vpc)| {
             [Some(vpc.address.addr()), vpc.next_hop].into_iter().flatten().map(|address| (self.vpcs[name], address))
         });
@@ -163,9 +167,41 @@ impl Leases {
         routers.chain(backends).collect()
     }
 
-    fn places_asked_for(&self, desired: &Desired) -> Places {
+    pub(super) fn places_asked_for(&self, desired: &Desired) -> Places {
         let endpoints = desired.endpoints.values();
         endpoints.filter_map(|endpoint| Some((self.vpcs[&endpoint.vpc], endpoint.asked()?))).collect()
+    }
+}
+
+/// Keeps a lease, re-points it, or takes it back, as `to` has it; `fits`: its transit addresses and records
+/// are such as are given out.
+pub(super) fn settle(
+    lease: &mut EndpointLease,
+    to: Option<&mut Wanted<'_>>,
+    fits: bool,
+    reserved: &Places,
+    generation: &mut u32,
+) {
+    if lease.held == Held::Cut {
+        return;
+    }
+    let Some(to) = to else { return cut(lease, generation) };
+    let stays = lease.vpc == to.vpc && to.may_have(lease.address, reserved);
+    let reached = stays && fits;
+    let same = lease.backend == to.backend;
+    if stays && lease.held == Held::Serving {
+        to.keeps = lease.address;
+    }
+    match lease.held {
+        Held::Serving if reached && lease.slots >= to.endpoint.slots() => {
+            to.served = true;
+            if !same {
+                (lease.backend, lease.generation) = (to.backend, fresh(generation));
+            }
+        }
+        Held::Serving if reached && same => lease.held = Held::Draining,
+        Held::Draining if reached && same => {}
+        _ => cut(lease, generation),
     }
 }
 
@@ -187,11 +223,15 @@ fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
     net.contains(&address) && (net.prefix_len() > 30 || ![net.network(), net.broadcast()].contains(&address))
 }
 
+fn no_number(what: &'static str, name: &str, most: u32) -> LeaseError {
+    LeaseError::NoNumber { what, name: name.to_owned(), most }
+}
+
 fn cut(lease: &mut EndpointLease, generation: &mut u32) {
     (lease.held, lease.generation) = (Held::Cut, fresh(generation));
 }
 
-fn fresh(generation: &mut u32) -> u32 {
+pub(super) fn fresh(generation: &mut u32) -> u32 {
     *generation += 1;
     *generation
 }

@@ -1,6 +1,11 @@
-//! What nobody holds. Looked for once for all endpoints, so that thousands are served at once.
+//! What nobody holds. Looked for once for all endpoints, so that thousands are served at once; what is
+//! given back later comes in again.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range, vec};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    ops::Range,
+};
 
 use ipnet::{Ipv4AddrRange, Ipv4Net};
 
@@ -13,10 +18,10 @@ use crate::model::{Gateway, transit_addresses};
 
 /// What can be given out, the lowest first, each thing once.
 pub(super) struct Free {
-    numbers: vec::IntoIter<u32>,
+    numbers: BTreeSet<u32>,
     /// Numbers of transit addresses in their range.
     transit: Runs,
-    /// Runs of flow records.
+    /// Runs of flow records, in order.
     gaps: Vec<Range<u32>>,
     /// Hosts of a VPC's subnets that were not looked at.
     hosts: BTreeMap<(u16, Ipv4Net), Ipv4AddrRange>,
@@ -33,12 +38,12 @@ impl Free {
     pub(super) fn new(leases: &Leases, gateway: &Gateway, capacity: Capacity, reserved: Places) -> Self {
         let (Capacity { endpoints: most, .. }, range) = (capacity, gateway.transit);
         let held = || leases.endpoints.values();
-        let numbers: Vec<_> = (0..most).filter(|number| !leases.endpoints.contains_key(number)).collect();
+        let numbers = (0..most).filter(|number| !leases.endpoints.contains_key(number)).collect();
         let transit = held().filter(|lease| range.contains(&lease.transit)).map(|lease| lease.numbers(range)).collect();
         let serving = held().filter(|lease| lease.held == Held::Serving);
         let holder = |lease: &EndpointLease| Some(((lease.vpc, lease.address?), lease.name.clone()));
         Self {
-            numbers: numbers.into_iter(),
+            numbers,
             transit: Runs::new(gaps(hosts(range), transit)),
             gaps: gaps(0..gateway.max_flows, held().map(EndpointLease::block).collect()),
             hosts: BTreeMap::new(),
@@ -50,24 +55,72 @@ impl Free {
         }
     }
 
-    /// A lease for an endpoint, with its number.
+    /// A lease for an endpoint, with its number. Nothing is taken where something of it is not free.
     pub(super) fn give(&mut self, to: &Wanted<'_>, generation: u32) -> Result<(u32, EndpointLease), LeaseError> {
         let name = || to.name.to_owned();
         let address = to.subnet.map(|subnet| self.address(to, subnet)).transpose()?;
-        let number = self.numbers.next();
+        let number = self.numbers.first().copied();
         let number = number.ok_or_else(|| LeaseError::NoEndpoint { endpoint: name(), most: self.most })?;
         let (slots, max_flows) = (to.endpoint.slots(), self.max_flows);
         let (addresses, range) = (transit_addresses(slots), self.range);
         let transit = self.transit.take(addresses);
         let transit = transit.ok_or_else(|| LeaseError::NoTransit { endpoint: name(), addresses, range })?;
+        let Some(first_slot) = self.block(slots) else {
+            self.transit.add(transit..transit + addresses);
+            return Err(LeaseError::NoSlots { endpoint: name(), slots, max_flows });
+        };
+        self.numbers.remove(&number);
         let transit = Ipv4Addr::from(u32::from(range.network()) + transit);
-        let first_slot = self.block(slots);
-        let first_slot = first_slot.ok_or_else(|| LeaseError::NoSlots { endpoint: name(), slots, max_flows })?;
         self.holders.extend(address.map(|address| ((to.vpc, address), name())));
         let Wanted { vpc, backend, .. } = *to;
         let held = Held::Serving;
         let lease = EndpointLease { name: name(), vpc, address, transit, backend, first_slot, slots, generation, held };
         Ok((number, lease))
+    }
+
+    /// Takes back what a lease held; its address is free from when it no longer serves.
+    pub(super) fn take_back(&mut self, number: u32, lease: &EndpointLease) {
+        self.numbers.insert(number);
+        if self.range.contains(&lease.transit) {
+            self.transit.add(lease.numbers(self.range));
+        }
+        let block = lease.block();
+        let place = self.gaps.partition_point(|gap| gap.start < block.start);
+        self.gaps.insert(place, block);
+        self.gaps.dedup_by(|next, gap| {
+            let joins = gap.end == next.start;
+            if joins {
+                gap.end = next.end;
+            }
+            joins
+        });
+    }
+
+    /// The address of a lease that serves no longer is anybody's.
+    pub(super) fn vacate(&mut self, lease: &EndpointLease) {
+        let Some(address) = lease.address else { return };
+        if self.holders.get(&(lease.vpc, address)).is_some_and(|holder| *holder == lease.name) {
+            self.holders.remove(&(lease.vpc, address));
+            self.hosts.retain(|(vpc, subnet), _| *vpc != lease.vpc || !subnet.contains(&address));
+        }
+    }
+
+    /// The address of a lease that serves is its endpoint's.
+    pub(super) fn occupy(&mut self, lease: &EndpointLease) {
+        if let (Held::Serving, Some(address)) = (lease.held, lease.address) {
+            self.holders.insert((lease.vpc, address), lease.name.clone());
+        }
+    }
+
+    /// Nobody gets this address without asking.
+    pub(super) fn reserve(&mut self, vpc: u16, address: Ipv4Addr) {
+        self.reserved.insert((vpc, address));
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        (&self.numbers, &self.transit, &self.gaps, &self.holders)
+            == (&other.numbers, &other.transit, &other.gaps, &other.holders)
     }
 
     fn address(&mut self, to: &Wanted<'_>, subnet: Ipv4Net) -> Result<Ipv4Addr, LeaseError> {
@@ -90,9 +143,13 @@ impl Free {
 
     /// The first run of so many flow records.
     fn block(&mut self, slots: u32) -> Option<u32> {
-        let gap = self.gaps.iter_mut().find(|gap| gap.len() >= slots as usize)?;
+        let place = self.gaps.iter().position(|gap| gap.len() >= slots as usize)?;
+        let gap = &mut self.gaps[place];
         let first = gap.start;
         gap.start += slots;
+        if gap.start == gap.end {
+            self.gaps.remove(place);
+        }
         Some(first)
     }
 }

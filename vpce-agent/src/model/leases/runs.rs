@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, ops::Range};
 
 /// Free numbers, in the longest aligned runs: a set of first numbers for each power of two.
+#[derive(PartialEq, Eq)]
 pub(super) struct Runs([BTreeSet<u32>; 32]);
 
 impl Runs {
@@ -22,10 +23,16 @@ impl Runs {
         Some(first)
     }
 
-    fn add(&mut self, mut gap: Range<u32>) {
+    /// Gives numbers back; what they make whole again can be taken as one.
+    pub(super) fn add(&mut self, mut gap: Range<u32>) {
         while !gap.is_empty() {
             let order = gap.start.trailing_zeros().min((gap.end - gap.start).ilog2());
-            self.0[order as usize].insert(gap.start);
+            let (mut first, mut at) = (gap.start, order as usize);
+            while at + 1 < self.0.len() && self.0[at].remove(&(first ^ (1 << at))) {
+                first &= !(1 << at);
+                at += 1;
+            }
+            self.0[at].insert(first);
             gap.start += 1 << order;
         }
     }
@@ -57,6 +64,15 @@ mod tests {
         assert_eq!([1, 1, 1, 4, 1].map(|count| runs.take(count)), [1, 2, 3, 4, 8].map(Some));
         assert_eq!([32, 16, 2, 4, 1].map(|count| runs.take(count)), [32, 16, 10, 12, 9].map(Some));
         assert_eq!(runs.take(1), None);
+    }
+
+    #[test]
+    fn runs_that_are_given_back_are_whole_again() {
+        let mut runs = Runs::new(iter::once(1..64));
+        assert_eq!([32, 16, 16].map(|count| runs.take(count)), [Some(32), Some(16), None]);
+        runs.add(32..48);
+        runs.add(48..64);
+        assert_eq!([32, 1].map(|count| runs.take(count)), [Some(32), Some(1)]);
     }
 
     #[test]

@@ -20,14 +20,14 @@ use crate::{
     model::{
         Desired,
         leases::{
-            Held, Leases,
+            Held, Leases, Ledger,
             tests::{
                 CAPACITY,
                 sample::{Event, any_history, desired},
             },
         },
     },
-    reconcile::{Kernel as _, apply, compile, observe, plan},
+    reconcile::{Altering, Book, Change, Kernel as _, Part, apply, compile, observe, plan},
 };
 
 /// A gateway over its history, with every flow that could have been opened by.
@@ -54,9 +54,16 @@ impl Host {
                 for edit in edits {
                     edit.make(&mut desired);
                 }
-                if let Ok(leases) = self.leases.assign(&desired, CAPACITY) {
-                    (self.desired, self.leases) = (desired, leases);
-                }
+                let is_part = (&desired.gateway, &desired.vpcs) == (&self.desired.gateway, &self.desired.vpcs);
+                // Nothing was written yet.
+                let last = self.last.clone().filter(|last| is_part && *last != NOTHING);
+                let Some(last) = last else {
+                    if let Ok(leases) = self.leases.assign(&desired, CAPACITY) {
+                        (self.desired, self.leases) = (desired, leases);
+                    }
+                    return self.pass(dies_after);
+                };
+                return self.alter(&desired, last, dies_after);
             }
             Event::Ended(odd) => self.release(*odd),
             Event::Rebooted => {
@@ -77,10 +84,39 @@ impl Host {
         });
     }
 
+    /// Takes what is other in, as a part.
+    fn alter(&mut self, desired: &Desired, mut last: Entries, dies_after: Option<usize>) {
+        fn differing<V: PartialEq + Clone>(
+            is: &BTreeMap<String, V>,
+            then: &BTreeMap<String, V>,
+        ) -> BTreeMap<String, Option<V>> {
+            let names = is.keys().chain(then.keys()).filter(|name| is.get(*name) != then.get(*name));
+            names.map(|name| (name.clone(), then.get(name).cloned())).collect()
+        }
+        let part = Part {
+            services: differing(&self.desired.services, &desired.services),
+            endpoints: differing(&self.desired.endpoints, &desired.endpoints),
+        };
+        let mut ledger = Ledger::new(&self.leases, &self.desired, CAPACITY);
+        let mut book = Book { desired: &mut self.desired, leases: &mut self.leases, ledger: &mut ledger };
+        let facts_before = facts(book.desired, book.leases);
+        let altering = Altering::enter(part, &mut book, &facts_before, &last);
+        let facts = facts(book.desired, book.leases);
+        let (now, then) = altering.entries(&book, &facts, &last);
+        last.replace(&now, &then);
+        let entries = compile(&self.desired, &self.leases, &facts);
+        assert_eq!(last, entries, "the part is what the whole has become");
+        self.write(&plan(&then, &now), entries, dies_after);
+    }
+
     fn pass(&mut self, dies_after: Option<usize>) {
         let entries = compile(&self.desired, &self.leases, &facts(&self.desired, &self.leases));
         let observed = observe(&self.maps, &entries, self.last.as_ref()).unwrap();
         let changes = plan(&entries, &observed);
+        self.write(&changes, entries, dies_after);
+    }
+
+    fn write(&mut self, changes: &[Change], entries: Entries, dies_after: Option<usize>) {
         let before = self.maps.clone();
         let after = Maps::of(&entries);
         for (done, change) in changes.iter().enumerate() {

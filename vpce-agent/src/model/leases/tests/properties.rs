@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     Desired, Endpoint,
-    leases::{BackendLease, EndpointLease, Held, Leases},
+    leases::{BackendLease, EndpointLease, Held, Leases, Ledger},
 };
 
 /// A gateway's desired state and leases, over its history.
@@ -28,6 +28,10 @@ impl Past {
                 let mut desired = self.desired.clone();
                 for edit in edits {
                     edit.make(&mut desired);
+                }
+                let same = (&desired.gateway, &desired.vpcs) == (&self.desired.gateway, &self.desired.vpcs);
+                if same && !self.leases.vpcs.is_empty() {
+                    self.alter(desired.clone());
                 }
                 match self.leases.assign(&desired, CAPACITY) {
                     Ok(leases) => {
@@ -50,6 +54,45 @@ impl Past {
         self.check_apart();
         self.check_served();
         self.check_generations();
+    }
+
+    /// The same as [`Leases::assign`], of what changed alone.
+    fn alter(&mut self, desired: Desired) {
+        fn differing<V: PartialEq>(one: &BTreeMap<String, V>, other: &BTreeMap<String, V>) -> Vec<String> {
+            one.keys().chain(other.keys()).filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
+        }
+        let services = differing(&desired.services, &self.desired.services);
+        let holds = |address| self.leases.endpoints.values().any(|lease| lease.address == Some(address));
+        if services.iter().any(|name| desired.services.get(name).is_some_and(|is| holds(is.target.address()))) {
+            // Only a whole change gives who is in a backend's way another address.
+            return;
+        }
+        let leads = |name: &&String| services.contains(&desired.endpoints[*name].service);
+        let mut endpoints = differing(&desired.endpoints, &self.desired.endpoints);
+        endpoints.extend(desired.endpoints.keys().filter(leads).cloned());
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        let mut ledger = Ledger::new(&self.leases, &self.desired, CAPACITY);
+        let mut leases = self.leases.clone();
+        let altered = ledger.alter(&mut leases, &desired, &services, &endpoints);
+        let is_same = self.leases.assign(&desired, CAPACITY).is_ok();
+        assert!(altered.services.is_empty() && (altered.endpoints.is_empty() || !is_same), "{:#?}", altered.endpoints);
+        if altered.endpoints.is_empty() {
+            self.check_change(&desired, &leases);
+            assert!(!is_same || leases.assign(&desired, CAPACITY).as_ref() == Ok(&leases), "nothing is left to do");
+            let mut then = Self { desired, leases, generations: self.generations.clone() };
+            then.check_apart();
+            then.check_served();
+            then.check_generations();
+            assert!(ledger.is_as(&Ledger::new(&then.leases, &then.desired, CAPACITY)), "the ledger is as if made anew");
+            let Self { mut leases, .. } = then;
+            altered.undo(&mut leases);
+            assert_eq!(leases, self.leases, "taken back");
+        } else {
+            for name in altered.endpoints.keys() {
+                assert_eq!(leases.serving(name), self.leases.serving(name), "who is refused keeps what it had");
+            }
+        }
     }
 
     /// What was given out stays.

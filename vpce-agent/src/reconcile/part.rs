@@ -1,0 +1,185 @@
+//! A part of desired state becomes another: services and endpoints that come, change or go.
+//!
+//! It costs what it changes, however many others there are: leases by the [`Ledger`], entries by the keys
+//! that the part had and has, planned and written by the same [`plan`] as the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Entries, Facts, Gateway, ReconcileError, apply,
+    compile::{compile_part, settings},
+    gateway::{CAPACITY, shortest},
+    plan,
+};
+use crate::model::{
+    Desired, Endpoint, Service,
+    leases::{Altered, LeaseError, Leases, Ledger},
+};
+
+/// Services and endpoints by name, as they shall be; none: gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Services that are others than before.
+    pub services: BTreeMap<String, Option<Service>>,
+    /// Endpoints that are others than before.
+    pub endpoints: BTreeMap<String, Option<Endpoint>>,
+}
+
+impl Part {
+    /// Has it in `desired`; answers what was there instead.
+    pub fn swap(self, desired: &mut Desired) -> Self {
+        fn swap<V>(new: BTreeMap<String, Option<V>>, all: &mut BTreeMap<String, V>) -> BTreeMap<String, Option<V>> {
+            let swap = |(name, value): (String, Option<V>)| {
+                let was = match value {
+                    Some(value) => all.insert(name.clone(), value),
+                    None => all.remove(&name),
+                };
+                (name, was)
+            };
+            new.into_iter().map(swap).collect()
+        }
+        Self {
+            services: swap(self.services, &mut desired.services),
+            endpoints: swap(self.endpoints, &mut desired.endpoints),
+        }
+    }
+
+    /// Names of its endpoints, and of those of its services.
+    fn names(&self, desired: &Desired) -> BTreeSet<String> {
+        let of_service =
+            |(name, is): (&String, &Endpoint)| self.services.contains_key(&is.service).then(|| name.clone());
+        let mut names: BTreeSet<String> = self.endpoints.keys().cloned().collect();
+        if !self.services.is_empty() {
+            names.extend(desired.endpoints.iter().filter_map(of_service));
+        }
+        names
+    }
+}
+
+/// What is desired, and what was given out for it.
+pub struct Book<'b> {
+    /// What is desired.
+    pub desired: &'b mut Desired,
+    /// What was given out.
+    pub leases: &'b mut Leases,
+    /// Whose that is.
+    pub ledger: &'b mut Ledger,
+}
+
+/// A part that has become another in the [`Book`], and not yet in the maps.
+pub struct Altering {
+    /// What the leases were, and who could not be served.
+    pub altered: Altered,
+    names: BTreeSet<String>,
+    /// The part as it was.
+    undo: Part,
+    /// Its entries as they were compiled.
+    was: Entries,
+}
+
+impl Altering {
+    /// Enters a part. Who can't be served stays as it was.
+    #[must_use]
+    pub fn enter(part: Part, book: &mut Book<'_>, facts: &Facts, last: &Entries) -> Self {
+        let names = part.names(book.desired);
+        let was = book.compiled(&names, &BTreeMap::new(), facts, last);
+        let undo = part.swap(book.desired);
+        let altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names);
+        let refused = undo.only(&altered);
+        refused.swap(book.desired);
+        Self { altered, names, undo, was }
+    }
+
+    /// What the maps hold of it, by the last pass, and what they shall hold.
+    #[must_use]
+    pub fn entries(&self, book: &Book<'_>, facts: &Facts, last: &Entries) -> (Entries, Entries) {
+        let mut then = book.compiled(&self.names, &self.undo.services, facts, last);
+        let mut now = last.part(&self.was, &then);
+        // Prefixes of one VPC hold one another: which goes first depends on all.
+        let vpcs: BTreeSet<u32> = now.prefixes.keys().chain(then.prefixes.keys()).map(|(_, is)| is.vpc).collect();
+        let others = last.prefixes.iter().filter(|((_, prefix), _)| vpcs.contains(&prefix.vpc));
+        for (key, number) in others.filter(|(key, _)| !self.was.prefixes.contains_key(key)) {
+            now.prefixes.insert(*key, *number);
+            then.prefixes.entry(*key).or_insert(*number);
+        }
+        (now, then)
+    }
+
+    /// Takes it back; the ledger is of no use then.
+    pub fn undo(self, book: Book<'_>) {
+        self.undo.swap(book.desired);
+        self.altered.undo(book.leases);
+    }
+}
+
+impl Book<'_> {
+    /// The entries of some endpoints, and of the backends of some services.
+    fn compiled(
+        &self,
+        names: &BTreeSet<String>,
+        services: &BTreeMap<String, Option<Service>>,
+        facts: &Facts,
+        last: &Entries,
+    ) -> Entries {
+        let endpoints = names.iter().flat_map(|name| self.ledger.numbers_of(name)).collect();
+        let backends = services.keys().filter_map(|name| {
+            let service = self.desired.services.get(name)?;
+            self.leases.backend(*self.leases.vpcs.get(&service.vpc)?, &service.target)
+        });
+        let part = compile_part(self.desired, self.leases, facts, &last.links, &endpoints, &backends.collect());
+        Entries { settings: last.settings, ..part }
+    }
+}
+
+impl Part {
+    /// That of it which can't be served.
+    fn only(&self, refused: &Altered) -> Self {
+        fn only<V: Clone>(
+            all: &BTreeMap<String, Option<V>>,
+            refused: &BTreeMap<String, LeaseError>,
+        ) -> BTreeMap<String, Option<V>> {
+            refused.keys().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()
+        }
+        Self { services: only(&self.services, &refused.services), endpoints: only(&self.endpoints, &refused.endpoints) }
+    }
+}
+
+impl Gateway {
+    /// Has a part of desired state become another: its leases are saved, then its entries written. Where the
+    /// last pass failed the entries wait for the next one.
+    /// Answers who can't be served, and why: that service or endpoint stays as it was.
+    ///
+    /// # Errors
+    /// When the leases can't be saved: then nothing has changed. When the kernel refuses a write: then the
+    /// next pass goes on from there.
+    pub fn alter(&mut self, part: Part) -> Result<Altered, ReconcileError> {
+        let ledger = self.ledger.take();
+        let mut ledger = ledger.unwrap_or_else(|| Ledger::new(&self.leases, &self.desired, CAPACITY));
+        let unknown = Entries::new(settings(&self.desired.gateway, &self.facts));
+        let last = self.last.as_ref().unwrap_or(&unknown);
+        let mut book = Book { desired: &mut self.desired, leases: &mut self.leases, ledger: &mut ledger };
+        let altering = Altering::enter(part, &mut book, &self.facts, last);
+        if let Err(error) = self.store.save(book.leases) {
+            altering.undo(book);
+            return Err(error.into());
+        }
+        let (now, then) = altering.entries(&book, &self.facts, last);
+        self.ledger = Some(ledger);
+        let Altering { altered, undo, .. } = altering;
+        if !undo.services.is_empty() {
+            self.neighbours.want(self.wanted(), BTreeMap::new());
+        }
+        let blocks =
+            now.endpoints.values().chain(then.endpoints.values()).map(|is| is.first_slot..is.first_slot + is.slots);
+        let blocks: Vec<_> = blocks.collect();
+        let shortest =
+            undo.services.keys().filter_map(|name| self.desired.services.get(name)).map(|is| shortest(is.timers));
+        self.walk.disturb(blocks, shortest.min());
+        if let Some(mut last) = self.last.take() {
+            apply(&mut self.dataplane.maps, &plan(&then, &now))?;
+            last.replace(&now, &then);
+            self.last = Some(last);
+        }
+        Ok(altered)
+    }
+}
