@@ -16,7 +16,7 @@ use vpce_common::{
 use super::{
     Entries, Facts, Reader as _,
     alarms::Alarms,
-    apply, compile, observe, plan,
+    apply, compile, drifted, observe, plan,
     walk::{self, Walk},
     watch,
     words::{self, Word},
@@ -79,6 +79,8 @@ pub struct Gateway {
     pub(super) store: Store,
     pub(super) desired: Desired,
     pub(super) leases: Leases,
+    /// Whether desired state became another as a whole since the last pass.
+    is_changed: bool,
     /// Whose the leases are, since they were changed as a whole; made when it is needed.
     pub(super) ledger: Option<Ledger>,
     pub(super) facts: Facts,
@@ -131,6 +133,7 @@ impl Gateway {
             store,
             desired: desired.clone(),
             leases,
+            is_changed: true,
             ledger: None,
             facts,
             neighbours: Neighbours::default(),
@@ -170,6 +173,7 @@ impl Gateway {
             self.store.save(&leases)?;
         }
         (self.leases, self.desired, self.ledger) = (leases, desired, None);
+        self.is_changed = true;
         // A driver may take now what it refused: of another MTU, for one.
         self.without_native.clear();
         self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
@@ -182,9 +186,17 @@ impl Gateway {
     /// # Errors
     /// What the kernel refused; what was written stays, and the next pass goes on from there.
     pub fn pass(&mut self, interfaces: BTreeMap<String, Interface>, against: Against) -> Result<usize, ReconcileError> {
-        self.facts.interfaces = interfaces;
-        self.facts.neighbours = self.neighbours.found();
+        let facts = Facts { interfaces, neighbours: self.neighbours.found(), ..self.facts.clone() };
+        let same = facts == self.facts;
+        self.facts = facts;
         let released = self.release()?;
+        if let (Some(last), true, true) = (&self.last, same, released.is_none())
+            && !self.is_changed
+            && (against == Against::LastPass || !drifted(&self.dataplane.maps, last)?)
+        {
+            self.attach()?;
+            return Ok(0);
+        }
         let entries = compile(&self.desired, released.as_ref().unwrap_or(&self.leases), &self.facts);
         // After a failure everything is read again.
         let observed = match (self.last.take(), against) {
@@ -197,7 +209,7 @@ impl Gateway {
             self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
         }
         apply(&mut self.dataplane.maps, &changes)?;
-        self.last = Some(entries);
+        (self.last, self.is_changed) = (Some(entries), false);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
             self.store.save(&leases)?;

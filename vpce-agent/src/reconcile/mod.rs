@@ -22,7 +22,7 @@ pub use apply::{Kernel, apply};
 pub use compile::{Facts, compile};
 pub use entries::Entries;
 pub use gateway::{Against, Gateway, ReconcileError};
-pub use observe::{Reader, observe};
+pub use observe::{Reader, drifted, observe};
 pub use part::{Altering, Book, Part};
 pub use plan::{Change, plan};
 pub use words::Word;

@@ -27,7 +27,7 @@ use crate::{
             },
         },
     },
-    reconcile::{Altering, Book, Change, Kernel as _, Part, apply, compile, observe, plan},
+    reconcile::{Altering, Book, Change, Kernel as _, Part, apply, compile, drifted as is_drifted, observe, plan},
 };
 
 /// A gateway over its history, with every flow that could have been opened by.
@@ -128,6 +128,7 @@ impl Host {
             self.check(&before, &after);
         }
         assert_eq!(self.maps.entries, after.entries);
+        assert!(!is_drifted(&self.maps, &entries).unwrap());
         assert_eq!(plan(&entries, &observe(&self.maps, &entries, Some(&entries)).unwrap()), []);
         self.check_answers();
         self.last = Some(entries);
@@ -256,6 +257,9 @@ proptest! {
     ) {
         let mut maps = Maps::of(&drifted);
         let changes = plan(&desired, &observe(&maps, &desired, Some(&drifted)).unwrap());
+        // Beyond the numbers that were written last nobody looks.
+        let found = plan(&desired, &observe(&maps, &desired, Some(&desired)).unwrap());
+        prop_assert_eq!(is_drifted(&maps, &desired).unwrap(), !found.is_empty());
         apply(&mut maps, &changes).unwrap();
         prop_assert_eq!(&maps.entries, &Maps::of(&desired).entries);
         prop_assert_eq!(plan(&desired, &observe(&maps, &desired, Some(&drifted)).unwrap()), []);
