@@ -30,7 +30,7 @@ use crate::{
     },
     neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
-    store::{Store, StoreError},
+    store::{LeaseDelta, Store, StoreError},
 };
 
 /// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
@@ -73,7 +73,7 @@ pub enum Against {
 /// The gateway.
 pub struct Gateway {
     pub(super) dataplane: Dataplane,
-    store: Store,
+    store: Box<dyn Store>,
     pub(super) desired: Desired,
     pub(super) leases: Leases,
     pub(super) facts: Facts,
@@ -108,14 +108,17 @@ impl Gateway {
     ///
     /// # Errors
     /// When state and dataplane do not belong together, or desired state can't be served.
-    pub fn start(dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
+    pub fn start(dataplane: Dataplane, mut store: Box<dyn Store>, desired: Desired) -> Result<Self, ReconcileError> {
         let settings = dataplane.maps.settings()?;
         let filled = settings.layout == LAYOUT;
-        let leases = match store.load()? {
+        let leases = match store.leases()? {
             Some(leases) if filled => leases,
-            Some(leases) => leases.without_flows(),
             None if filled => return Err(ReconcileError::StateLost),
-            None => Leases::default(),
+            leases => {
+                let leases = leases.map(Leases::without_flows).unwrap_or_default();
+                store.replace_leases(&leases)?;
+                leases
+            }
         };
         let seed = if filled { settings.index.seed } else { seed() };
         let facts = Facts { hertz: hertz(), seed, ..Facts::default() };
@@ -148,7 +151,7 @@ impl Gateway {
             gateway.look_at(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
-            gateway.leases = leases;
+            gateway.keep(leases)?;
         }
         gateway.change(desired)?;
         Ok(gateway)
@@ -161,10 +164,8 @@ impl Gateway {
     pub fn change(&mut self, desired: Desired) -> Result<(), ReconcileError> {
         let capacity = Capacity { links: MAX_LINKS, endpoints: MAX_ENDPOINTS };
         let leases = self.leases.assign(&desired, capacity).map_err(ReconcileError::Lease)?;
-        if leases != self.leases {
-            self.store.save(&leases)?;
-        }
-        (self.leases, self.desired) = (leases, desired);
+        self.keep(leases)?;
+        self.desired = desired;
         // A driver may take now what it refused: of another MTU, for one.
         self.without_native.clear();
         self.walk.forget(self.leases.end(), shortest(&self.desired));
@@ -195,8 +196,7 @@ impl Gateway {
         self.last = Some(entries);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.
-            self.store.save(&leases)?;
-            self.leases = leases;
+            self.keep(leases)?;
         }
         self.attach()?;
         Ok(changes.len())
@@ -320,6 +320,13 @@ impl Gateway {
                 return Err(ReconcileError::StateLost);
             }
         }
+        Ok(())
+    }
+
+    /// Saves other leases, then goes by them.
+    fn keep(&mut self, leases: Leases) -> Result<(), StoreError> {
+        self.store.save_leases(&LeaseDelta::between(&self.leases, &leases))?;
+        self.leases = leases;
         Ok(())
     }
 
