@@ -48,7 +48,7 @@ pub struct Options {
     pub config: PathBuf,
     /// Where programs, links and maps are pinned.
     pub bpf_dir: PathBuf,
-    /// Where leases are kept.
+    /// Where state is kept.
     pub state_dir: PathBuf,
     /// The operator's socket.
     pub socket: PathBuf,

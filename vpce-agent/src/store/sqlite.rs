@@ -30,7 +30,7 @@ const SETTINGS: &str = "
 
 /// The store in a state directory.
 pub struct Sqlite {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     revision: watch::Sender<Revision>,
     /// Let go after the connection.
