@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, backup::Backup};
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
 
 use super::{
     StoreError,
@@ -70,7 +73,9 @@ fn fill_file(from: &Connection, path: &Path, new: &Path) -> Result<(), StoreErro
     {
         let copy = Backup::new(from, &mut to).map_err(of)?;
         // All at once: a copy in steps begins anew whenever the agent writes.
-        copy.step(-1).map_err(of)?;
+        if copy.step(-1).map_err(of)? != StepResult::Done {
+            return Err(StoreError::Busy { path: path.to_owned() });
+        }
     }
     // One file, with no log beside it: it can be carried away.
     to.pragma_update(None, "journal_mode", "DELETE").map_err(of)?;

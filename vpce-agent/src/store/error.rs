@@ -24,6 +24,12 @@ pub enum StoreError {
         /// The state directory.
         path: PathBuf,
     },
+    /// Somebody else writes to it, who is not the agent.
+    #[error("{path} is locked by another program; end that program, then try again", path = .path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
     /// There is no room. The next commit succeeds when there is.
     #[error("{path}: no room on the disk; the last committed state stands. Make room, then try again", path = .path.display())]
     Full {
@@ -111,6 +117,7 @@ impl StoreError {
         match error.sqlite_error().map(|is| (is.code, is.extended_code)) {
             // The index of the write-ahead log lies on the same disk.
             Some((ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE)) => Self::Full { path },
+            Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => Self::Busy { path },
             Some((ErrorCode::ReadOnly, _)) => Self::ReadOnly { path },
             Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => {
                 Self::Damaged { path, detail: error.to_string() }

@@ -73,3 +73,15 @@ fn a_commit_that_finds_no_room_changes_nothing_and_the_next_one_succeeds_when_th
     assert_eq!(rows(&store, Table::Service), [("b".into(), large)]);
     assert_eq!(store.verify().unwrap(), 2);
 }
+
+#[test]
+fn a_commit_while_another_program_writes_is_refused_and_taken_afterwards() {
+    let (dir, mut store) = fresh();
+    let other = raw(dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let write = [put(Table::Service, "a", "1")];
+    assert!(matches!(store.commit(&write, &[]), Err(StoreError::Busy { .. })));
+    other.execute_batch("ROLLBACK").unwrap();
+    store.commit(&write, &[]).unwrap();
+    assert_eq!(rows(&store, Table::Service), [("a".into(), "1".into())]);
+}
