@@ -41,6 +41,7 @@ mod report;
 mod rig;
 pub mod scorecard;
 mod servers;
+pub mod state;
 pub mod tcp;
 mod view;
 mod vlan;

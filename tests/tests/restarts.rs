@@ -1,15 +1,13 @@
 //! Agents come and go under a thousand live connections: rows 9 and 10 of the scorecard.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use vpce_tests::{
     Crowd, Rig, View,
     address::endpoint,
     port,
     scorecard::{figure, report},
+    state,
 };
 
 const LIVE: u32 = 1000;
@@ -60,7 +58,7 @@ fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing
         assert_eq!(told.number("connections.limit"), u64::from(limit), "kill {kill}: acknowledged");
         assert_eq!(told.number("connections.open"), u64::from(LIVE), "kill {kill}: {told}");
         assert_eq!(told.text("transit_address"), transit, "kill {kill}");
-        assert!(leases(&rig).contains(&transit), "kill {kill}: the store lacks {transit}");
+        assert!(committed(&rig).contains(&transit), "kill {kill}: the store lacks {transit}");
     }
     let talked = crowd.end();
     assert_eq!(talked.interrupted, 0, "{talked:?}");
@@ -69,8 +67,8 @@ fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing
 }
 
 /// What the agent's store says.
-fn leases(rig: &Rig) -> String {
-    fs::read_to_string(rig.home().join("state/leases.json")).expect("the leases")
+fn committed(rig: &Rig) -> String {
+    state::committed(&rig.home().join("state"))
 }
 
 #[test]

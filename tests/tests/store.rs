@@ -2,78 +2,189 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
 };
 
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
-    sys::statvfs::statvfs,
+    sys::{
+        signal::{SigHandler, Signal, signal},
+        statvfs::statvfs,
+    },
 };
 use vpce_tests::{
-    Rig,
+    Echo, Rig,
     address::endpoint,
     object::{Configured, Object},
-    port,
+    output, port,
     scorecard::report,
+    state,
     tcp::Talk,
 };
 
-/// Bytes of the disk: room for two files of leases.
-const DISK: usize = 128 << 10;
-/// What a tmpfs gives out at once.
+/// Bytes of the disk.
+const DISK: usize = 1 << 20;
+/// What a tmpfs gives out at once, and what the database writes at once.
 const PAGE: usize = 4096;
-/// Endpoints that make the leases some pages long.
-const MORE: u32 = 40;
+/// So much further each write gets that is cut off: not a number of pages.
+const CUT: u64 = 3000;
+/// Endpoints that make a commit some pages long.
+const MORE: u32 = 80;
+/// How long a start may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
-fn row_15_a_store_that_fails_leaves_the_last_committed_state_in_the_file_and_in_the_dataplane() {
-    let mut rig = Rig::pair().build();
-    let disk = Disk::mount(rig.home().join("state"));
-    let text = rig.plan().toml();
-    let old = text.clone() + &more(1);
-    let new = text + &(2..=MORE).map(more).collect::<String>();
-    rig.write_config(&old);
-    rig.agent().start();
-    let _echo = rig.echo(1);
-    let mut live = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
-    let committed = (disk.leases(), Object::of(&rig).configured());
-
-    let mut faults = 0;
-    for fault in [Fault::Create, Fault::Write, Fault::Sync, Fault::Rename, Fault::ReadOnly] {
-        let broken = disk.with(fault);
-        assert!(!takes(&mut rig, &new), "{fault:?} failed, and the change was taken");
-        stands(&mut rig, &disk, &committed, &mut live);
-        // Nor does a crash make half a state of it.
-        rig.agent().kill();
-        let run = &mut rig.agent().run_command();
-        let said = rig.agent().refused(run);
-        assert!(said.contains("state/"), "the agent tells which file failed: {said}");
-        stands(&mut rig, &disk, &committed, &mut live);
-        rig.write_config(&old);
-        if matches!(fault, Fault::ReadOnly) {
-            drop(broken);
-        }
-        rig.agent().start();
-        stands(&mut rig, &disk, &committed, &mut live);
-        faults += 1;
-    }
+fn row_15_on_a_disk_full_after_any_page_the_last_committed_state_holds_in_the_file_and_in_the_dataplane() {
+    let mut site = Site::build();
     let mut pages = 0;
-    loop {
-        let _broken = disk.with(Fault::Full { pages });
-        if takes(&mut rig, &new) {
-            break;
-        }
-        stands(&mut rig, &disk, &committed, &mut live);
+    // What was written before a failure stays in the log: each try gets one page further.
+    while !site.disk.with(Fault::Full { pages: pages.min(1) }).during(|| site.takes("no room on the disk")) {
+        site.stands();
         pages += 1;
     }
-    assert!(pages > 2, "the leases are too short to be cut off in different places");
-    assert_ne!(disk.leases(), committed.0);
-    let names: Vec<_> = rig.vpcectl("get endpoints").expect("endpoints").names();
-    assert_eq!(names.len(), MORE as usize, "the endpoints of the new configuration, and no other: {names:?}");
-    live.say("still here").expect("a live flow");
-    let text = format!("{faults} failing steps and a disk full after each of {pages} pages");
-    report(15, format_args!("{text}: the last committed state held in file and dataplane, 0 flows lost"));
+    site.went_on();
+    assert!(pages > 3, "the commit is too short to be cut off in different places");
+    report(15, format_args!("a disk full after each of {pages} pages: the last committed state held, 0 flows lost"));
+}
+
+#[test]
+fn row_15_of_a_commit_that_is_cut_off_in_any_place_nothing_holds_in_the_file_or_in_the_dataplane() {
+    let mut site = Site::build();
+    let mut cuts = 0;
+    loop {
+        let end = fs::metadata(site.disk.log()).expect("the log").len();
+        site.limit(&(end + CUT).to_string());
+        let taken = site.takes("disk I/O error");
+        site.limit("unlimited");
+        if taken {
+            break;
+        }
+        site.stands();
+        cuts += 1;
+    }
+    site.went_on();
+    assert!(cuts > 3, "the commit is too short to be cut off in different places");
+    report(15, format_args!("writes cut off in {cuts} places: the last committed state held, 0 flows lost"));
+}
+
+#[test]
+fn row_15_a_store_that_cant_make_its_log_or_synchronise_or_write_at_all_leaves_the_last_committed_state() {
+    let mut site = Site::build();
+    for (fault, complaint) in [
+        (Fault::Log, "state/vpce.db: unable to open database file"),
+        (Fault::Sync, "state/vpce.db: disk I/O error"),
+        (Fault::ReadOnly, "state/lock is read-only; give the agent a state directory that it may write to"),
+    ] {
+        // In order, so that all of the state is in the database itself.
+        site.rig.agent().stop();
+        let broken = site.disk.with(fault);
+        if matches!(fault, Fault::Sync) {
+            site.start();
+            assert!(!site.takes(complaint), "{fault:?} failed, and the change was taken");
+            site.stands();
+            // Nor does a crash make half a state of it.
+            site.rig.agent().kill();
+        }
+        site.rig.write_config(&site.new);
+        let run = &mut site.rig.agent().run_command();
+        let said = site.rig.agent().refused(run);
+        assert!(said.contains(complaint), "{fault:?}: {said}");
+        site.stands();
+        drop(broken);
+        site.rig.write_config(&site.old);
+        site.start();
+        site.stands();
+    }
+    assert!(site.takes(""), "nothing fails any more");
+    site.went_on();
+    report(15, "a log that can't be made, one that can't be synchronised, a read-only disk: the last state held");
+}
+
+/// A gateway whose state is on a disk of its own, with a live connection.
+struct Site {
+    live: Talk,
+    _echo: Echo,
+    disk: Disk,
+    rig: Rig,
+    /// The configuration that was committed last.
+    old: String,
+    /// One of many more endpoints.
+    new: String,
+    /// What is in store and dataplane.
+    committed: (String, Configured),
+}
+
+impl Site {
+    fn build() -> Self {
+        let rig = Rig::pair().build();
+        let disk = Disk::mount(rig.home().join("state"));
+        let text = rig.plan().toml();
+        let old = text.clone() + &more(1);
+        let new = text + &(1..=MORE).map(more).collect::<String>();
+        rig.write_config(&old);
+        let mut rig = rig;
+        start(&mut rig);
+        let _echo = rig.echo(1);
+        let live = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
+        let committed = (disk.committed(), Object::of(&rig).configured());
+        Self { live, _echo, disk, rig, old, new, committed }
+    }
+
+    fn start(&mut self) {
+        start(&mut self.rig);
+    }
+
+    /// Gives the agent the new configuration; answers whether it was taken. Where not, it must have
+    /// said why.
+    fn takes(&mut self, complaint: &str) -> bool {
+        let logged = self.rig.agent().log().len();
+        self.rig.write_config(&self.new);
+        self.rig.agent().reload();
+        let log = self.rig.agent().log().split_off(logged);
+        let refused = log.contains("not reloaded, the old one stands");
+        assert!(refused != log.contains("configuration reloaded"), "{log}");
+        assert!(!refused || log.contains(complaint), "{log}");
+        !refused
+    }
+
+    /// Asserts that store and maps are what was committed, and that packets flow.
+    fn stands(&mut self) {
+        assert_eq!(self.disk.committed(), self.committed.0);
+        assert_eq!(Object::of(&self.rig).configured(), self.committed.1);
+        self.live.say("still here").expect("a live flow");
+        let new = self.rig.client(1).run(|| Talk::open(endpoint(port::ECHO)));
+        new.expect("a new connection").say("as before").expect("an echo");
+    }
+
+    /// Asserts that the new configuration is there, whole.
+    fn went_on(&mut self) {
+        assert_ne!(self.disk.committed(), self.committed.0);
+        let names: Vec<_> = self.rig.vpcectl("get endpoints").expect("endpoints").names();
+        assert_eq!(names.len(), MORE as usize + 1, "all endpoints and no other: {names:?}");
+        self.live.say("still here").expect("a live flow");
+    }
+
+    /// Lets no file of the agent grow larger.
+    fn limit(&mut self, bytes: &str) {
+        let pid = self.rig.agent().pid().to_string();
+        output(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:")]));
+    }
+}
+
+/// Starts an agent that is told of a file too large by an error, not by a signal.
+fn start(rig: &mut Rig) {
+    let mut command = rig.agent().run_command();
+    let ignore = || {
+        // SAFETY: it sets no handler.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.map(drop).map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec only a system call is made.
+    unsafe { command.pre_exec(ignore) };
+    rig.agent().start_as(&mut command, PATIENCE);
 }
 
 /// A further endpoint.
@@ -84,33 +195,13 @@ fn more(n: u32) -> String {
     )
 }
 
-/// Gives the agent another configuration; answers whether it was taken.
-fn takes(rig: &mut Rig, config: &str) -> bool {
-    let logged = rig.agent().log().len();
-    rig.write_config(config);
-    rig.agent().reload();
-    let log = rig.agent().log().split_off(logged);
-    let refused = log.contains("not reloaded, the old one stands");
-    assert!(refused != log.contains("configuration reloaded"), "{log}");
-    !refused
-}
-
-/// Asserts that file and maps are what was committed, and that packets flow.
-fn stands(rig: &mut Rig, disk: &Disk, committed: &(String, Configured), live: &mut Talk) {
-    assert_eq!(disk.leases(), committed.0);
-    assert_eq!(Object::of(rig).configured(), committed.1);
-    live.say("still here").expect("a live flow");
-    let new = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)));
-    new.expect("a new connection").say("as before").expect("an echo");
-}
-
-/// A step of a save that fails.
+/// What fails.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    Create,
-    Write,
+    /// The log can't be made.
+    Log,
+    /// The log can be written, and not synchronised.
     Sync,
-    Rename,
     ReadOnly,
     /// There is room for no more than this.
     Full {
@@ -122,7 +213,7 @@ enum Fault {
 struct Disk(PathBuf);
 
 /// It fails until this is dropped.
-struct Broken<'d>(&'d Disk, Fault);
+struct Broken(PathBuf, Fault);
 
 impl Disk {
     fn mount(dir: PathBuf) -> Self {
@@ -131,27 +222,21 @@ impl Disk {
         Self(dir)
     }
 
-    fn leases(&self) -> String {
-        fs::read_to_string(self.0.join("leases.json")).expect("the leases")
+    fn committed(&self) -> String {
+        state::committed(&self.0)
     }
 
-    /// The file that leases are written to before they are renamed.
-    fn new_leases(&self) -> PathBuf {
-        self.0.join("leases.new")
+    fn log(&self) -> PathBuf {
+        log(&self.0)
     }
 
-    fn with(&self, fault: Fault) -> Broken<'_> {
-        let new = self.new_leases();
-        let _ = fs::remove_file(&new);
+    fn with(&self, fault: Fault) -> Broken {
+        let log = self.log();
         match fault {
-            Fault::Create => fs::create_dir(&new).expect("a directory in the way"),
-            Fault::Write => self.cover("/dev/full".as_ref()),
-            // It can't be synchronised.
-            Fault::Sync => self.cover("/dev/null".as_ref()),
-            Fault::Rename => {
-                let other = self.0.join("other");
-                File::create(&other).expect("another file");
-                self.cover(&other);
+            Fault::Log => fs::create_dir(&log).expect("a directory in the way"),
+            Fault::Sync => {
+                File::create(&log).expect("a place to mount on");
+                bind("/dev/null".as_ref(), &log);
             }
             Fault::ReadOnly => {
                 bind(&self.0, &self.0);
@@ -160,18 +245,17 @@ impl Disk {
             }
             Fault::Full { pages } => {
                 let free = usize::try_from(statvfs(&self.0).expect("a disk").blocks_free()).expect("few pages");
-                let ballast = vec![1; (free - pages) * PAGE];
-                fs::write(self.0.join("ballast"), ballast).expect("a full disk");
+                fs::write(self.0.join("ballast"), vec![1; (free - pages) * PAGE]).expect("a full disk");
             }
         }
-        Broken(self, fault)
+        Broken(self.0.clone(), fault)
     }
+}
 
-    /// Puts another file where new leases go.
-    fn cover(&self, by: &Path) {
-        let new = self.new_leases();
-        File::create(&new).and_then(|mut file| file.flush()).expect("a place to mount on");
-        bind(by, &new);
+impl Broken {
+    /// Does something while it fails.
+    fn during<T>(self, act: impl FnOnce() -> T) -> T {
+        act()
     }
 }
 
@@ -181,16 +265,21 @@ impl Drop for Disk {
     }
 }
 
-impl Drop for Broken<'_> {
+impl Drop for Broken {
     fn drop(&mut self) {
         let Self(disk, fault) = self;
         match fault {
-            Fault::Create => fs::remove_dir(disk.new_leases()).expect("the directory removed"),
-            Fault::Write | Fault::Sync | Fault::Rename => unmount(&disk.new_leases()),
-            Fault::ReadOnly => unmount(&disk.0),
-            Fault::Full { .. } => fs::remove_file(disk.0.join("ballast")).expect("room again"),
+            Fault::Log => fs::remove_dir(log(disk)).expect("the directory removed"),
+            Fault::Sync => unmount(&log(disk)),
+            Fault::ReadOnly => unmount(disk),
+            Fault::Full { .. } => fs::remove_file(disk.join("ballast")).expect("room again"),
         }
     }
+}
+
+/// The database's log.
+fn log(disk: &Path) -> PathBuf {
+    disk.join("vpce.db-wal")
 }
 
 fn bind(what: &Path, on: &Path) {

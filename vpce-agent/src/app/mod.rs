@@ -6,4 +6,7 @@ mod run;
 pub use input::{InputError, check};
 pub use run::{Options, RunError, run};
 
-pub use crate::dataplane::unload;
+pub use crate::{
+    dataplane::unload,
+    store::{backup, restore},
+};

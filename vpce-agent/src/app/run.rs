@@ -27,7 +27,7 @@ use crate::{
     net::{Interfaces, NetError, Speaker},
     reconcile::{Against, Gateway, ReconcileError, Word},
     socket::{self, Asked, SocketError},
-    store::{Store, StoreError},
+    store::{Sqlite, Store as _, StoreError},
 };
 
 /// The reaper looks at a share of the flow records this often.
@@ -48,7 +48,7 @@ pub struct Options {
     pub config: PathBuf,
     /// Where programs, links and maps are pinned.
     pub bpf_dir: PathBuf,
-    /// Where leases are kept.
+    /// Where state is kept.
     pub state_dir: PathBuf,
     /// The operator's socket.
     pub socket: PathBuf,
@@ -105,18 +105,18 @@ struct Agent {
 impl Agent {
     async fn start(options: Options) -> Result<Self, RunError> {
         dataplane::check_rights()?;
-        let store = Store::open(&options.state_dir)?;
+        let store = Sqlite::open(&options.state_dir)?;
         let interfaces = Interfaces::new()?;
         let mut present: BTreeSet<String> = interfaces.all().await?.into_keys().collect();
         // One that was attached before may be away just now: it is attached when it comes back.
-        present.extend(store.load()?.into_iter().flat_map(|leases| leases.links).map(|link| link.interface));
+        present.extend(store.leases()?.into_iter().flat_map(|leases| leases.links).map(|link| link.interface));
         let file = Watched::new(&options.config);
         let desired = input::read(&options.config, Some(&present))?;
         let max_flows = desired.gateway.max_flows;
 
         let speaker = Speaker::new()?;
         let dataplane = Dataplane::load(&options.bpf_dir, max_flows, options.log_drops)?;
-        let gateway = Gateway::start(dataplane, store, desired)?;
+        let gateway = Gateway::start(dataplane, Box::new(store), desired)?;
         let (asking, asks) = mpsc::channel(16);
         socket::serve(&options.socket, asking).await?;
         // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.

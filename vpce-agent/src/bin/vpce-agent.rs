@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use vpce_agent::{
     app::{self, Options},
-    socket,
+    cli, socket,
 };
 
 /// Turns this host into a VPC-endpoint gateway.
@@ -26,9 +26,8 @@ enum Command {
         config: PathBuf,
         #[command(flatten)]
         pins: Pins,
-        /// Where addresses and numbers that were given out are remembered.
-        #[arg(long, env = "VPCE_STATE_DIR", default_value = "/var/lib/vpce")]
-        state_dir: PathBuf,
+        #[command(flatten)]
+        state: State,
         /// The socket that vpcectl asks.
         #[arg(long, env = "VPCE_SOCKET", default_value = socket::DEFAULT)]
         socket: PathBuf,
@@ -45,6 +44,14 @@ enum Command {
         #[arg(long)]
         elsewhere: bool,
     },
+    /// Puts a backup that `vpcectl backup` made in the place of the state. Refused while an agent runs on it.
+    Restore {
+        /// The backup.
+        #[arg(long)]
+        from: PathBuf,
+        #[command(flatten)]
+        state: State,
+    },
     /// Takes the dataplane off: detaches the programs and removes all maps and flows.
     Unload {
         #[command(flatten)]
@@ -57,6 +64,13 @@ struct Pins {
     /// Where programs, links and maps are pinned, on a BPF file system.
     #[arg(long, env = "VPCE_BPF_DIR", default_value = "/sys/fs/bpf/vpce")]
     bpf_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct State {
+    /// Where everything that must outlive the agent is kept.
+    #[arg(long, env = "VPCE_STATE_DIR", default_value = cli::STATE_DIR)]
+    state_dir: PathBuf,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -79,12 +93,17 @@ async fn main() -> ExitCode {
 
 async fn act(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Run { config, pins, state_dir, socket, log_drops } => {
-            app::run(Options { config, bpf_dir: pins.bpf_dir, state_dir, socket, log_drops }).await?;
+        Command::Run { config, pins, state, socket, log_drops } => {
+            let (bpf_dir, state_dir) = (pins.bpf_dir, state.state_dir);
+            app::run(Options { config, bpf_dir, state_dir, socket, log_drops }).await?;
         }
         Command::Check { config, elsewhere } => {
             app::check(&config, !elsewhere).await?;
             println!("{}: no errors", config.display());
+        }
+        Command::Restore { from, state } => {
+            app::restore(&from, &state.state_dir)?;
+            println!("{}: restored from {}", state.state_dir.display(), from.display());
         }
         Command::Unload { pins } => {
             let removed = app::unload(&pins.bpf_dir)?;

@@ -6,11 +6,14 @@ use std::{
 };
 
 use clap::Parser as _;
-use vpce_agent::cli::{self, Arguments};
+use vpce_agent::{
+    app,
+    cli::{self, Arguments},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match cli::run(&Arguments::parse()).await {
+    match cli::run(&Arguments::parse(), |dir, to| Ok(app::backup(dir, to)?)).await {
         Ok(text) => match writeln!(std::io::stdout(), "{text}") {
             // Who reads no further has seen enough.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {

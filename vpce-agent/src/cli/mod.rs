@@ -3,7 +3,10 @@
 mod describe;
 mod list;
 
-use std::path::PathBuf;
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -11,6 +14,12 @@ use crate::{
     model::status::Status,
     socket::{self, ClientError},
 };
+
+/// Where the agent keeps its state unless told otherwise.
+pub const STATE_DIR: &str = "/var/lib/vpce";
+
+/// How the state of a directory is copied to a file.
+pub type Backup = fn(dir: &Path, to: &Path) -> Result<(), Box<dyn Error + Send + Sync>>;
 
 /// The operator's client of vpce-agent.
 #[derive(Debug, Parser)]
@@ -46,6 +55,14 @@ enum Command {
     Describe {
         #[command(subcommand)]
         what: Described,
+    },
+    /// Copies the agent's state to a file, whether it runs or not. `vpce-agent restore` puts it back.
+    Backup {
+        /// The file; one of that name is replaced.
+        file: PathBuf,
+        /// Where the agent keeps its state.
+        #[arg(long, env = "VPCE_STATE_DIR", default_value = STATE_DIR)]
+        state_dir: PathBuf,
     },
 }
 
@@ -86,6 +103,9 @@ pub enum CliError {
     /// The agent is of another version.
     #[error("the agent's answer is not understood: {0}; are vpcectl and vpce-agent of one version?")]
     Answer(#[from] serde_json::Error),
+    /// The state could not be copied.
+    #[error(transparent)]
+    Backup(Box<dyn Error + Send + Sync>),
     /// No such endpoint or VPC.
     #[error("there is no {kind} {name:?}; {known}")]
     Unknown {
@@ -102,19 +122,36 @@ pub enum CliError {
 ///
 /// # Errors
 /// [`CliError`]
-pub async fn run(arguments: &Arguments) -> Result<String, CliError> {
-    let status: Status = serde_json::from_slice(&socket::get(&arguments.socket, socket::STATUS).await?)?;
+pub async fn run(arguments: &Arguments, backup: Backup) -> Result<String, CliError> {
     let json = arguments.output == Output::Json;
     match &arguments.command {
-        Command::Get { kind } if json => list::json(*kind, &status),
-        Command::Get { kind } => Ok(list::table(*kind, &status)),
-        Command::Describe { what: Described::Endpoint { name } } => {
+        Command::Get { kind } => {
+            let status = ask(&arguments.socket).await?;
+            if json { list::json(*kind, &status) } else { Ok(list::table(*kind, &status)) }
+        }
+        Command::Describe { what } => describe(what, &ask(&arguments.socket).await?, json),
+        Command::Backup { file, state_dir } => {
+            backup(state_dir, file).map_err(CliError::Backup)?;
+            let told = serde_json::json!({ "file": file, "state_dir": state_dir });
+            let text = format!("{}: backup of {}", file.display(), state_dir.display());
+            if json { Ok(serde_json::to_string_pretty(&told)?) } else { Ok(text) }
+        }
+    }
+}
+
+async fn ask(socket: &Path) -> Result<Status, CliError> {
+    Ok(serde_json::from_slice(&socket::get(socket, socket::STATUS).await?)?)
+}
+
+fn describe(what: &Described, status: &Status, json: bool) -> Result<String, CliError> {
+    match what {
+        Described::Endpoint { name } => {
             let endpoint = status.endpoints.iter().find(|endpoint| endpoint.name == *name);
             let endpoint = endpoint
                 .ok_or_else(|| unknown("endpoint", name, status.endpoints.iter().map(|endpoint| &*endpoint.name)))?;
             if json { Ok(serde_json::to_string_pretty(endpoint)?) } else { Ok(describe::endpoint(endpoint)) }
         }
-        Command::Describe { what: Described::Vpc { name } } => {
+        Described::Vpc { name } => {
             let vpc = status.vpcs.iter().find(|vpc| vpc.name == *name);
             let vpc = vpc.ok_or_else(|| unknown("vpc", name, status.vpcs.iter().map(|vpc| &*vpc.name)))?;
             if json { Ok(serde_json::to_string_pretty(vpc)?) } else { Ok(describe::vpc(vpc)) }

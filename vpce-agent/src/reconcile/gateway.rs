@@ -16,7 +16,9 @@ use vpce_common::{
 use super::{
     Entries, Facts, Reader as _,
     alarms::Alarms,
-    apply, compile, drifted, observe, plan,
+    apply,
+    compile::compile_part,
+    compile, drifted, observe, plan,
     walk::{self, Walk},
     watch,
     words::{self, Word},
@@ -30,7 +32,7 @@ use crate::{
     },
     neighbours::{Neighbour, Neighbours, Wanted},
     net::Interface,
-    store::{Store, StoreError},
+    store::{LeaseDelta, Store, StoreError},
 };
 
 /// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
@@ -76,7 +78,7 @@ pub enum Against {
 /// The gateway.
 pub struct Gateway {
     pub(super) dataplane: Dataplane,
-    pub(super) store: Store,
+    pub(super) store: Box<dyn Store>,
     pub(super) desired: Desired,
     pub(super) leases: Leases,
     /// Whether desired state became another as a whole since the last pass.
@@ -115,14 +117,17 @@ impl Gateway {
     ///
     /// # Errors
     /// When state and dataplane do not belong together, or desired state can't be served.
-    pub fn start(dataplane: Dataplane, store: Store, desired: Desired) -> Result<Self, ReconcileError> {
+    pub fn start(dataplane: Dataplane, mut store: Box<dyn Store>, desired: Desired) -> Result<Self, ReconcileError> {
         let settings = dataplane.maps.settings()?;
         let filled = settings.layout == LAYOUT;
-        let leases = match store.load()? {
+        let leases = match store.leases()? {
             Some(leases) if filled => leases,
-            Some(leases) => leases.without_flows(),
             None if filled => return Err(ReconcileError::StateLost),
-            None => Leases::default(),
+            leases => {
+                let leases = leases.map(Leases::without_flows).unwrap_or_default();
+                store.replace_leases(&leases)?;
+                leases
+            }
         };
         let seed = if filled { settings.index.seed } else { seed() };
         let facts = Facts { hertz: hertz(), seed, ..Facts::default() };
@@ -157,7 +162,7 @@ impl Gateway {
             gateway.look_at(Pass { first, count: walk::MOST })?;
         }
         if let Some(leases) = gateway.release()? {
-            gateway.leases = leases;
+            gateway.keep(leases)?;
         }
         gateway.change(desired)?;
         Ok(gateway)
@@ -169,9 +174,7 @@ impl Gateway {
     /// When it can't be served or saved: then the old one stands, whole.
     pub fn change(&mut self, desired: Desired) -> Result<(), ReconcileError> {
         let leases = self.leases.assign(&desired, CAPACITY).map_err(ReconcileError::Lease)?;
-        if leases != self.leases {
-            self.store.save(&leases)?;
-        }
+        self.store.save_leases(&LeaseDelta::between(&self.leases, &leases))?;
         (self.leases, self.desired, self.ledger) = (leases, desired, None);
         self.is_changed = true;
         // A driver may take now what it refused: of another MTU, for one.
@@ -189,15 +192,15 @@ impl Gateway {
         let facts = Facts { interfaces, neighbours: self.neighbours.found(), ..self.facts.clone() };
         let same = facts == self.facts;
         self.facts = facts;
-        let released = self.release()?;
-        if let (Some(last), true, true) = (&self.last, same, released.is_none())
+        self.let_go()?;
+        if let (Some(last), true) = (&self.last, same)
             && !self.is_changed
             && (against == Against::LastPass || !drifted(&self.dataplane.maps, last)?)
         {
             self.attach()?;
             return Ok(0);
         }
-        let entries = compile(&self.desired, released.as_ref().unwrap_or(&self.leases), &self.facts);
+        let entries = compile(&self.desired, &self.leases, &self.facts);
         // After a failure everything is read again.
         let observed = match (self.last.take(), against) {
             (Some(last), Against::LastPass) => last,
@@ -210,11 +213,6 @@ impl Gateway {
         }
         apply(&mut self.dataplane.maps, &changes)?;
         (self.last, self.is_changed) = (Some(entries), false);
-        if let Some(leases) = released {
-            // Only now: a number may be given out again when its entries are gone.
-            self.store.save(&leases)?;
-            (self.leases, self.ledger) = (leases, None);
-        }
         self.attach()?;
         Ok(changes.len())
     }
@@ -340,23 +338,47 @@ impl Gateway {
         Ok(())
     }
 
-    /// The leases without those whose last flow was freed; nothing where there are none such.
-    fn release(&self) -> Result<Option<Leases>, ReconcileError> {
-        let mut empty = Vec::new();
+    /// Takes back leases whose last flow was freed: their entries go first, so that nothing is given out
+    /// again that the maps still hold.
+    ///
+    /// # Errors
+    /// When the kernel or the store refuses: it is tried again.
+    pub fn let_go(&mut self) -> Result<(), ReconcileError> {
+        let ended = self.ended_leases()?;
+        let Some(mut last) = self.last.take_if(|_| !ended.is_empty()) else { return Ok(()) };
+        let was = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &ended, &BTreeSet::new());
+        let then = Entries::new(last.settings);
+        let now = last.part(&was, &then);
+        apply(&mut self.dataplane.maps, &plan(&then, &now))?;
+        last.replace(&now, &then);
+        self.last = Some(last);
+        self.walk.disturb(now.endpoints.values(), None);
+        self.forget(&ended)
+    }
+
+    /// Forgets leases that hold nothing.
+    fn forget(&mut self, ended: &BTreeSet<u32>) -> Result<(), ReconcileError> {
+        let endpoints = ended.iter().map(|number| (*number, None)).collect();
+        self.store.save_leases(&LeaseDelta { endpoints, ..LeaseDelta::default() })?;
+        match &mut self.ledger {
+            Some(ledger) => ledger.release(&mut self.leases, ended),
+            None => self.leases.endpoints.retain(|number, _| !ended.contains(number)),
+        }
+        Ok(())
+    }
+
+    /// Leases whose last flow was freed.
+    fn ended_leases(&self) -> Result<BTreeSet<u32>, MapError> {
+        let mut ended = BTreeSet::new();
         for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
             let entry = self.dataplane.maps.endpoints.get(number)?;
             let now = self.dataplane.maps.admission(number)?;
             let closed = entry.accepted == 0 && entry.generation == lease.generation;
             if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
-                empty.push(number);
+                ended.insert(number);
             }
         }
-        if empty.is_empty() {
-            return Ok(None);
-        }
-        let mut leases = self.leases.clone();
-        leases.endpoints.retain(|number, _| !empty.contains(number));
-        Ok(Some(leases))
+        Ok(ended)
     }
 }
 

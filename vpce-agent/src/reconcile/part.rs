@@ -11,7 +11,8 @@ use super::{
     gateway::{CAPACITY, shortest},
     plan,
 };
-use crate::model::{
+use crate::{
+    model::{
     Desired, Endpoint, Service,
     leases::{Altered, LeaseError, Leases, Ledger},
 };
@@ -159,7 +160,7 @@ impl Gateway {
         let last = self.last.as_ref().unwrap_or(&unknown);
         let mut book = Book { desired: &mut self.desired, leases: &mut self.leases, ledger: &mut ledger };
         let altering = Altering::enter(part, &mut book, &self.facts, last);
-        if let Err(error) = self.store.save(book.leases) {
+        if let Err(error) = self.store.save_leases(&LeaseDelta::of(&altering.altered, book.leases)) {
             altering.undo(book);
             return Err(error.into());
         }
@@ -169,12 +170,9 @@ impl Gateway {
         if !undo.services.is_empty() {
             self.neighbours.want(self.wanted(), BTreeMap::new());
         }
-        let blocks =
-            now.endpoints.values().chain(then.endpoints.values()).map(|is| is.first_slot..is.first_slot + is.slots);
-        let blocks: Vec<_> = blocks.collect();
         let shortest =
             undo.services.keys().filter_map(|name| self.desired.services.get(name)).map(|is| shortest(is.timers));
-        self.walk.disturb(blocks, shortest.min());
+        self.walk.disturb(now.endpoints.values().chain(then.endpoints.values()), shortest.min());
         if let Some(mut last) = self.last.take() {
             apply(&mut self.dataplane.maps, &plan(&then, &now))?;
             last.replace(&now, &then);

@@ -5,12 +5,9 @@
 //! as long as the shortest timer. So a chunk is looked at again when the earlier of both is over, and at most
 //! once a second: a flow is gone at most a second after its time.
 
-use std::{
-    ops::Range,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use vpce_common::layout::Pass;
+use vpce_common::layout::{Endpoint, Pass};
 
 /// Flow records that one run of the reaper looks at, at most: no softirq runs on its CPU meanwhile, and
 /// `ENDED` holds a message for each.
@@ -43,11 +40,15 @@ impl Walk {
         self.shortest = shortest;
     }
 
-    /// Some endpoints have become others, with these records and, where they are shorter, timers: their chunks
-    /// are due.
-    pub(super) fn disturb(&mut self, blocks: impl IntoIterator<Item = Range<u32>>, shortest: Option<Duration>) {
-        for block in blocks {
-            let chunks = (block.start / CHUNK) as usize..block.end.div_ceil(CHUNK) as usize;
+    /// These endpoints are or were others, and have such timers where they are shorter: the chunks of their
+    /// records are due.
+    pub(super) fn disturb<'e>(
+        &mut self,
+        endpoints: impl IntoIterator<Item = &'e Endpoint>,
+        shortest: Option<Duration>,
+    ) {
+        for &Endpoint { first_slot, slots, .. } in endpoints {
+            let chunks = (first_slot / CHUNK) as usize..(first_slot + slots).div_ceil(CHUNK) as usize;
             self.due.resize(self.due.len().max(chunks.end), None);
             self.due[chunks].fill(None);
         }

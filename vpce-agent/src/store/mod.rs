@@ -1,145 +1,100 @@
-//! The state directory: leases, and the lock that keeps a second agent off.
+//! The state that outlives the agent: tables of rows, the audit log, and the leases.
 //!
-//! One of the ports: only this touches the file system for state.
+//! One of the ports: only this names the database, and only this touches the file system for state.
+//! Everything else goes through the trait [`Store`], so that a store which many hosts share can
+//! stand in for [`Sqlite`].
+//!
+//! The state directory holds `vpce.db` (of `SQLite`, with its write-ahead log `vpce.db-wal`) and `lock`.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+mod audit;
+mod backup;
+mod directory;
+mod error;
+mod import;
+mod leases;
+mod schema;
+mod sqlite;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use nix::fcntl::{Flock, FlockArg};
+use std::path::Path;
+
+pub use audit::{Filter, Record, Recorded};
+pub use backup::{backup, restore};
+pub use error::StoreError;
+pub use leases::LeaseDelta;
+pub use sqlite::Sqlite;
+pub use table::{Row, Table, Write};
+use tokio::sync::watch;
 
 use crate::model::leases::Leases;
 
-/// Version of the form that leases are saved in.
-const VERSION: u32 = 1;
+/// Counts commits: every one has a higher revision than all before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
 
-/// Why state can't be read or kept.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A file operation failed.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Another agent holds the lock.
-    #[error("{path} is in use by another vpce-agent; stop it, or give this one its own --state-dir, --bpf-dir and --socket", path = .path.display())]
-    InUse {
-        /// The state directory.
-        path: PathBuf,
-    },
-    /// The file is no leases.
-    #[error("{path} can't be read: {source}; restore it from a backup, or remove it and run `vpce-agent unload` (flows end)", path = .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where.
-        source: serde_json::Error,
-    },
-    /// The file is of another version.
-    #[error("{path} is of version {found}, this agent knows version {VERSION}; run the agent that wrote it", path = .path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-}
-
-/// The state directory of one agent.
-pub struct Store {
-    leases: PathBuf,
-    /// Held for as long as the agent lives.
-    _lock: Flock<File>,
-}
-
-impl Store {
-    /// Takes a state directory for this process alone; it is made where it is not there.
+/// Tables of rows, and an append-only log of who changed them. It has one writer.
+pub trait Store: Send {
+    /// All rows of a table, in the order of their keys.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] while another agent has it.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let failed = |path: &Path, source| StoreError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
-        let path = dir.join("lock");
-        let file = File::create(&path).map_err(|error| failed(&path, error))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => StoreError::InUse { path: dir.to_owned() },
-            errno => failed(&path, errno.into()),
-        })?;
-        Ok(Self { leases: dir.join("leases.json"), _lock: lock })
-    }
+    /// When the store can't be read.
+    fn load(&self, table: Table) -> Result<Vec<Row>, StoreError>;
 
-    /// The leases saved last; `None` where there are none yet.
+    /// Writes rows and appends records, all or none: on return they survive a crash and a loss of
+    /// power. With neither it does nothing.
     ///
     /// # Errors
-    /// When the file is there and is not ours to read.
-    pub fn load(&self) -> Result<Option<Leases>, StoreError> {
-        let path = || self.leases.clone();
-        let text = match fs::read(&self.leases) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path: path(), source }),
-        };
-        let leases: Leases =
-            serde_json::from_slice(&text).map_err(|source| StoreError::Damaged { path: path(), source })?;
-        if leases.version != VERSION {
-            return Err(StoreError::Version { path: path(), found: leases.version });
-        }
-        Ok(Some(leases))
-    }
+    /// When the disk is full or fails: the state before stands, and the next commit may succeed.
+    fn commit(&mut self, writes: &[Write], records: &[Record]) -> Result<Revision, StoreError>;
 
-    /// Saves leases: on return they survive a crash and a loss of power; on an error the old ones
-    /// stand.
+    /// The revision of the last commit, now and whenever there is another.
+    fn watch(&self) -> watch::Receiver<Revision>;
+
+    /// Records of the audit log that pass a filter, the newest first, so many at most.
     ///
     /// # Errors
-    /// When the disk is full or fails.
-    pub fn save(&self, leases: &Leases) -> Result<(), StoreError> {
-        let new = self.leases.with_extension("new");
-        let write = || {
-            // Whole, then written at once: of ten thousand endpoints each word would be a system call.
-            let mut text = serde_json::to_vec_pretty(leases)?;
-            text.push(b'\n');
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.leases)?;
-            // The rename itself lasts only with its directory.
-            File::open(self.leases.parent().unwrap_or(Path::new("/")))?.sync_all()
-        };
-        write().map_err(|source| StoreError::Io { path: self.leases.clone(), source })
-    }
-}
+    /// When the store can't be read.
+    fn records(&self, filter: &Filter, limit: usize) -> Result<Vec<Recorded>, StoreError>;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Walks the audit log from its first record to its last; answers how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Chain`] with the first record that is not as it was written.
+    fn verify(&self) -> Result<u64, StoreError>;
 
-    #[test]
-    fn what_was_saved_is_loaded_and_a_second_agent_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        assert_eq!(store.load().unwrap(), None);
-        let mut leases = Leases { version: VERSION, ..Leases::default() };
-        leases.vpcs.insert("a".to_owned(), 1);
-        store.save(&leases).unwrap();
-        assert_eq!(store.load().unwrap(), Some(leases));
-        assert!(matches!(Store::open(dir.path()), Err(StoreError::InUse { .. })));
-        drop(store);
-        assert!(Store::open(dir.path()).is_ok());
+    /// Writes a copy of everything to a file, while the agent goes on. A file of that name is replaced.
+    ///
+    /// # Errors
+    /// When the file can't be written: then what was there before stays.
+    fn backup(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// The leases; `None` where none were ever saved.
+    ///
+    /// # Errors
+    /// When the store can't be read, or a row of it is no lease.
+    fn leases(&self) -> Result<Option<Leases>, StoreError> {
+        leases::load(self)
     }
 
-    #[test]
-    fn a_damaged_file_and_a_newer_one_are_refused_and_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        fs::write(&store.leases, "{").unwrap();
-        assert!(matches!(store.load(), Err(StoreError::Damaged { .. })));
-        store.save(&Leases { version: 9, ..Leases::default() }).unwrap();
-        assert!(matches!(store.load(), Err(StoreError::Version { found: 9, .. })));
+    /// Saves what changed among the leases, and costs only that.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    fn save_leases(&mut self, changed: &LeaseDelta) -> Result<Revision, StoreError> {
+        self.commit(&changed.writes(), &[])
+    }
+
+    /// Makes the saved leases exactly these, whatever they were.
+    ///
+    /// # Errors
+    /// As [`Store::leases`] and [`Store::commit`].
+    fn replace_leases(&mut self, leases: &Leases) -> Result<Revision, StoreError> {
+        let saved = self.leases()?;
+        let mut changed = LeaseDelta::between(saved.as_ref().unwrap_or(&Leases::default()), leases);
+        // Also of leases that are all empty it is noted that there are some.
+        changed.next_generation = Some(leases.next_generation);
+        self.save_leases(&changed)
     }
 }

@@ -60,6 +60,7 @@ enum Only {
 const LIBRARIES: &[(&str, Only)] = &[
     ("aya", Only::These(&["dataplane", "maps"])),
     ("aya_log", Only::These(&["dataplane", "maps"])),
+    ("rusqlite", Only::These(&["store"])),
     ("tokio", Only::AllBut(&["model", "config"])),
 ];
 
@@ -149,6 +150,12 @@ mod tests {
         assert_eq!(faults("dataplane/load", "use aya::Ebpf;"), [""; 0]);
         assert_eq!(faults("store", "use aya::Ebpf;"), ["1: store (ports) may not name the library aya"]);
         assert_eq!(faults("app", "fn f(e: aya::Ebpf) {}"), ["1: app (app) may not name the library aya"]);
+    }
+
+    #[test]
+    fn only_the_store_names_the_database() {
+        assert_eq!(faults("store/sqlite", "use rusqlite::Connection;"), [""; 0]);
+        assert_eq!(faults("app", "use rusqlite::Error;"), ["1: app (app) may not name the library rusqlite"]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub struct Altered {
     pub endpoints: BTreeMap<String, LeaseError>,
     /// [`Leases::next_generation`] before.
     next_generation: u32,
-    /// Backends before.
-    backends: usize,
+    /// How many backends had a number before.
+    pub backends: usize,
 }
 
 impl Ledger {
@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     /// Leases end; none of them serves.
-    pub fn release(&mut self, leases: &mut Leases, numbers: &[u32]) {
+    pub fn release(&mut self, leases: &mut Leases, numbers: &BTreeSet<u32>) {
         for number in numbers {
             let Some(lease) = leases.endpoints.remove(number) else { continue };
             self.free.take_back(*number, &lease);
