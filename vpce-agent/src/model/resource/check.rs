@@ -137,7 +137,7 @@ pub(super) fn network(text: &str) -> Option<Ipv4Net> {
 }
 
 /// A whitelist's entry as it was written.
-pub(super) fn show(net: &Ipv4Net) -> String {
+pub(super) fn show(net: Ipv4Net) -> String {
     if net.prefix_len() == 32 { net.addr().to_string() } else { net.to_string() }
 }
 

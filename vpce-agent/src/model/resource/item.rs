@@ -129,6 +129,10 @@ pub(super) struct Policy {
 
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; the state is in `consent` and `deleting`"
+)]
 pub(super) struct Endpoint {
     pub(super) id: EndpointId,
     pub(super) owner: Owner,

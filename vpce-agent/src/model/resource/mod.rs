@@ -84,7 +84,7 @@ impl Resources {
         match (was_active, self.is_active(&endpoint)) {
             (false, true) => self.index.activate(endpoint.service),
             (true, false) => self.index.deactivate(endpoint.service),
-            _ => (),
+            (true, true) | (false, false) => (),
         }
     }
 
@@ -169,8 +169,8 @@ impl Resources {
         }
         match (self.check_service(service), self.applied.get(&service.id.0)) {
             (Err(_), _) | (_, Some(Some(_))) => ServiceState::Failed,
-            (Ok(_), Some(None)) => ServiceState::Available,
-            (Ok(_), None) => ServiceState::Creating,
+            (Ok(()), Some(None)) => ServiceState::Available,
+            (Ok(()), None) => ServiceState::Creating,
         }
     }
 
@@ -220,7 +220,7 @@ impl Resources {
     /// A service of the caller's.
     fn own_service(&self, by: &Caller, id: ServiceId) -> Result<&Arc<Service>, Refusal> {
         let service = self.services.get(&id).filter(|service| Self::owns(by, &service.owner));
-        service.ok_or_else(|| Refusal::absent("endpoint service", id))
+        service.ok_or_else(|| Refusal::absent("endpoint service", &id))
     }
 
     /// An endpoint of the caller's.

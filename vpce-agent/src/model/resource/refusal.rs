@@ -106,7 +106,7 @@ refusals! {
 impl Refusal {
     /// Nothing of that id.
     #[must_use]
-    pub fn absent(kind: &'static str, id: impl ToString) -> Self {
+    pub fn absent(kind: &'static str, id: &(impl ToString + ?Sized)) -> Self {
         Self::Absent { kind, id: id.to_string() }
     }
 }

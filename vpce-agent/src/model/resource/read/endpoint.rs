@@ -1,11 +1,15 @@
 //! Operations 20 and 21: endpoints.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::{
-    super::*,
     page::{Page, given, has_part},
     service::{error_of_endpoint, project, tags},
 };
 use crate::model::resource::{
+    Caller, Endpoint, EndpointId, Refusal, Resources, Time, VpcId,
     answer::{EndpointDetails, Endpoints},
     check,
     request::Query,
@@ -85,7 +89,7 @@ impl Resources {
             project_id: project(by, &endpoint.owner),
             tags: tags(&endpoint.tags),
             error: self.endpoint_error(endpoint).map(error_of_endpoint).into_iter().collect(),
-            whitelist: endpoint.whitelist.iter().map(check::show).collect(),
+            whitelist: endpoint.whitelist.iter().copied().map(check::show).collect(),
             enable_whitelist: endpoint.whitelist_counts,
             routetables: route_table.map(|vpc| vpc.route_table).into_iter().collect(),
             description: endpoint.description.clone(),

@@ -1,16 +1,18 @@
 //! Operations 2, 3, 7, 8, 11 and 14: endpoint services, their connections and permissions.
 
-use super::{
-    super::*,
-    page::{Page, given, has_part},
-};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::page::{Page, given, has_part};
 use crate::model::resource::{
+    Backend, Caller, Endpoint, EndpointId, EndpointState, Refusal, Resources, Service, ServiceId, ServiceState, Time,
     answer::{
         BackendDetails, Backends, Connection, Connections, EndpointError, Mapping, PermissionDetails, Permissions,
         PublicService, PublicServices, ServiceDescription, ServiceDetails, ServiceError, Services,
     },
     check,
-    item::{Grant, Owner},
+    item::{self, Grant, Owner},
     request::{Query, Tag},
 };
 
@@ -132,8 +134,8 @@ impl Resources {
         let found: Vec<(u64, EndpointId)> = match (one, marker) {
             (None, None) => self.index.connections.range(all).map(|&(_, at, endpoint)| (at, endpoint)).collect(),
             (one, marker) => {
-                let marked = marker.map(|marker| self.index.markers.get(&marker).copied());
-                let wanted = one.or(marked).flatten().and_then(|id| self.endpoints.get(&id));
+                let numbered = marker.map(|marker| self.index.markers.get(&marker).copied());
+                let wanted = one.or(numbered).flatten().and_then(|id| self.endpoints.get(&id));
                 let fits = |endpoint: &&Arc<Endpoint>| {
                     endpoint.service == id && marker.is_none_or(|marker| endpoint.marker == marker)
                 };
@@ -178,7 +180,7 @@ impl Resources {
             let vpc = self.world.vpcs.get(&backend.vpc);
             by.operator || vpc.is_some_and(|vpc| vpc.domain.as_ref() == Some(&by.domain))
         };
-        Backends { backends: self.backends.values().filter(own).map(|backend| backend.details()).collect() }
+        Backends { backends: self.backends.values().filter(own).map(Backend::details).collect() }
     }
 
     /// The services of the caller's project; of an operator without one: all.
@@ -200,7 +202,7 @@ impl Resources {
         let mut supported_editions = vec!["basic".to_owned()];
         supported_editions.extend(service.professional.then(|| "professional".to_owned()));
         let backend = service.backend.and_then(|id| self.backends.get(&id));
-        let mapping = |mapping: &super::super::item::Mapping| Mapping {
+        let mapping = |mapping: &item::Mapping| Mapping {
             client_port: mapping.client.port.0.get(),
             server_port: mapping.server.0.get(),
             protocol: check::wire(mapping.client.protocol).to_owned(),

@@ -1,13 +1,18 @@
 //! Operations 28, 30 and 31: quotas, and resources by tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use uuid::Uuid;
 
 use super::{
-    super::*,
     page::{Page, given, has_part},
     service::tags,
 };
 use crate::model::resource::{
+    Caller, Endpoint, Limits, Refusal, Resources, Service,
     answer::{Instances, ProjectTags, Quota as Shown, QuotaResources, Quotas, ResourceInstance},
     check,
     request::{QueryInstances, TagValues},

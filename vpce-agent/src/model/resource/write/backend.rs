@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::*;
 use crate::model::{
     BackendKind,
     resource::{
+        Backend, BackendId, Caller, Key, Limits, Quota, Refusal, Resources, Write,
         answer::BackendDetails,
         request::{CreateBackend, SetQuota},
     },
@@ -65,7 +65,7 @@ impl Resources {
     /// The caller isn't the operator, or the backend doesn't exist, is the file's or in use.
     pub fn delete_backend(&mut self, by: &Caller, id: BackendId) -> Write<()> {
         check_operator(by, "removes backends")?;
-        let backend = *self.backends.get(&id).ok_or_else(|| Refusal::absent("backend", id))?;
+        let backend = *self.backends.get(&id).ok_or_else(|| Refusal::absent("backend", &id))?;
         if backend.of_file {
             return Err(Refusal::OwnedByFile { kind: "backend", name: id.to_string() });
         }

@@ -1,7 +1,7 @@
 //! Operations 12 and 13: what a service's owner says of endpoints.
 
-use super::super::*;
 use crate::model::resource::{
+    Caller, Consent, Endpoint, EndpointId, EndpointState, Refusal, Resources, ServiceId, Write,
     answer::ConnectionsOf,
     check,
     request::{AcceptOrReject, UpdateConnectionDescriptions},

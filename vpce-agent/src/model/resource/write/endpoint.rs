@@ -1,7 +1,10 @@
 //! Operations 19, 22 to 27: endpoints.
 
-use super::{super::*, check_not_of_file};
+use std::sync::Arc;
+
+use super::check_not_of_file;
 use crate::model::resource::{
+    Caller, Consent, Endpoint, EndpointId, Key, Refusal, Resources, Service, ServiceId, ServiceState, Write,
     answer::{EndpointDetails, RouteTables},
     check,
     item::{Owner, Policy},

@@ -1,7 +1,7 @@
 //! Operations 15 to 18: who may make endpoints to a service.
 
-use super::super::*;
 use crate::model::resource::{
+    Caller, PermissionId, Refusal, Resources, Service, ServiceId, Write,
     answer::{PermissionsAdded, PermissionsOf},
     check,
     item::Grant,
@@ -140,5 +140,5 @@ fn grant(
 }
 
 fn index_of(service: &Service, id: PermissionId) -> Result<usize, Refusal> {
-    service.permissions.iter().position(|grant| grant.id == id).ok_or_else(|| Refusal::absent("permission", id))
+    service.permissions.iter().position(|grant| grant.id == id).ok_or_else(|| Refusal::absent("permission", &id))
 }

@@ -2,8 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::*;
-use crate::model::resource::{item::Place, request::CreateEndpoint, world::Network};
+use uuid::Uuid;
+
+use crate::model::resource::{
+    EndpointId, Refusal, Resources, RouteTableId, Service, SubnetId, VpcId, item::Place, request::CreateEndpoint,
+    world::Network,
+};
 
 impl Resources {
     /// The subnet and the address of a new endpoint of a service of type interface.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{super::*, check_not_of_file};
+use uuid::Uuid;
+
+use super::check_not_of_file;
 use crate::model::resource::{
+    Backend, BackendId, Caller, Consent, Endpoint, EndpointId, Refusal, Resources, Service, ServiceId, VpcId, Write,
     answer::{ServiceDetails, ServiceName},
     check,
     item::{Mapping, Owner},

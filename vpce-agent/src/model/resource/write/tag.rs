@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::*;
-use crate::model::resource::{check, request::TagsAction};
+use crate::model::resource::{
+    Caller, Endpoint, EndpointId, Refusal, Resources, Service, ServiceId, Write, check, request::TagsAction,
+};
 
 impl Resources {
     /// Operation 29, for a service.
