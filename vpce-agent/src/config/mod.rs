@@ -13,7 +13,6 @@ mod gateway;
 mod named;
 mod net;
 mod report;
-mod rule;
 mod service;
 mod table;
 mod tags;
@@ -35,7 +34,7 @@ use self::{
     report::{Read, Report},
     table::{Keys, Table},
 };
-use crate::model::Desired;
+use crate::model::{Desired, rule};
 
 const KEYS: Keys = &[
     ("gateway", r#"[gateway] with region = "region-1""#),

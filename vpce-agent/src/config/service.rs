@@ -201,15 +201,16 @@ fn unique_port(value: Value<'_>, protocol: Read<Protocol>, lines: &mut BTreeMap<
 
 fn permission(value: Value<'_>) -> Read<Permission> {
     let text = value.text()?;
-    match text.strip_prefix("iam:domain::") {
-        Some(domain) if rule::DOMAIN.admits(domain) => Ok(Permission::Domain(domain.to_owned())),
-        _ if text == "*" => Ok(Permission::Anyone),
-        _ => value.fail(Cause::NotAllowed {
-            key: value.key.to_owned(),
-            value: text.to_owned(),
-            rule: "\"*\" or \"iam:domain::\" and a domain: 1 to 64 of A-Z a-z 0-9 -",
-        }),
-    }
+    Permission::parse(text).map_or_else(
+        || {
+            value.fail(Cause::NotAllowed {
+                key: value.key.to_owned(),
+                value: text.to_owned(),
+                rule: "\"*\" or \"iam:domain::\" and a domain: 1 to 64 of A-Z a-z 0-9 -",
+            })
+        },
+        Ok,
+    )
 }
 
 impl Draft<'_> {

@@ -6,6 +6,9 @@
 mod attachment;
 mod hook;
 pub mod leases;
+pub mod resource;
+pub mod rights;
+pub(crate) mod rule;
 pub mod status;
 
 use std::{
@@ -165,6 +168,24 @@ pub enum BackendKind {
     Bms,
 }
 
+impl BackendKind {
+    /// The name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Lb => "lb",
+            Self::Bms => "bms",
+        }
+    }
+
+    /// The kind of that name, in letters of either case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Vm, Self::Lb, Self::Bms].into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// Who may make an endpoint to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
@@ -175,12 +196,30 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// Reads it as it is displayed; None: neither.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("iam:domain::") {
+            Some(domain) if rule::DOMAIN.admits(domain) => Some(Self::Domain(domain.to_owned())),
+            _ => (text == "*").then_some(Self::Anyone),
+        }
+    }
+
     /// Whether it lets a tenant in. The operator's own VPCs have no domain: only `*` admits them.
     #[must_use]
     pub fn admits(&self, domain: Option<&str>) -> bool {
         match self {
             Self::Anyone => true,
             Self::Domain(admitted) => domain == Some(admitted),
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("*"),
+            Self::Domain(domain) => write!(f, "iam:domain::{domain}"),
         }
     }
 }
@@ -273,6 +312,12 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
         }
+    }
+
+    /// The protocol of that name, in letters of either case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Tcp, Self::Udp].into_iter().find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 }
 

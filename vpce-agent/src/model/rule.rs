@@ -2,46 +2,46 @@
 
 /// A rule for a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// For messages: "use …".
-    pub(super) says: &'static str,
+    pub(crate) says: &'static str,
     holds: fn(&str) -> bool,
 }
 
 impl Rule {
-    pub(super) fn admits(self, text: &str) -> bool {
+    pub(crate) fn admits(self, text: &str) -> bool {
         (self.holds)(text)
     }
 }
 
-pub(super) const REGION: Rule =
+pub(crate) const REGION: Rule =
     Rule { says: "a-z 0-9 -", holds: |text| made_of(text, usize::MAX, |c| matches!(c, 'a'..='z' | '0'..='9' | '-')) };
 
-pub(super) const NAME: Rule = Rule { says: "1 to 32 of A-Z a-z 0-9 _ -", holds: |text| made_of(text, 32, is_of_name) };
+pub(crate) const NAME: Rule = Rule { says: "1 to 32 of A-Z a-z 0-9 _ -", holds: |text| made_of(text, 32, is_of_name) };
 
 /// Shorter than other names: it is part of the name that consumers type, `<region>.<name>.<id>`.
-pub(super) const SERVICE_NAME: Rule =
+pub(crate) const SERVICE_NAME: Rule =
     Rule { says: "1 to 16 of A-Z a-z 0-9 _ -", holds: |text| made_of(text, 16, is_of_name) };
 
-pub(super) const DOMAIN: Rule = Rule {
+pub(crate) const DOMAIN: Rule = Rule {
     says: "1 to 64 of A-Z a-z 0-9 -",
     holds: |text| made_of(text, 64, |c| c.is_ascii_alphanumeric() || c == '-'),
 };
 
 /// Linux's `dev_valid_name`, and no bytes that a terminal can't show.
-pub(super) const INTERFACE: Rule = Rule {
+pub(crate) const INTERFACE: Rule = Rule {
     says: "1 to 15 visible ASCII characters without / and :, but not . or ..",
     holds: |text| made_of(text, 15, |c| c.is_ascii_graphic() && c != '/' && c != ':') && text != "." && text != "..",
 };
 
 /// Guide §2.2.2.
-pub(super) const TAG_KEY: Rule = Rule {
+pub(crate) const TAG_KEY: Rule = Rule {
     says: r"1 to 36 characters, none of = * < > \ , | / and no space at either end",
     holds: |text| is_of_tag(text, 36),
 };
 
 /// Guide §2.2.2.
-pub(super) const TAG_VALUE: Rule = Rule {
+pub(crate) const TAG_VALUE: Rule = Rule {
     says: r"1 to 43 characters, none of = * < > \ , | / and no space at either end",
     holds: |text| is_of_tag(text, 43),
 };
@@ -54,6 +54,6 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
-fn is_of_tag(text: &str, most: usize) -> bool {
+pub(crate) fn is_of_tag(text: &str, most: usize) -> bool {
     made_of(text, most, |c| !r"=*<>\,|/".contains(c)) && text.trim() == text
 }

@@ -1,0 +1,155 @@
+//! What the dataplane shall do for tenants' resources.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::{
+    EndpointId, Key, Resources, ServiceId,
+    item::{Endpoint, Service},
+    state::Consent,
+};
+use crate::model::{self, Target};
+
+/// A part of what the gateway shall do: services and endpoints by name, which is their id as text. None: it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Services, for the gateway to take before the endpoints.
+    pub services: Vec<(String, Option<model::Service>)>,
+    /// Endpoints: those that are approved.
+    pub endpoints: Vec<(String, Option<model::Endpoint>)>,
+}
+
+/// Which clients may dial an endpoint: those that are in each list there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Clients<'a> {
+    /// The whitelist, where it counts.
+    pub whitelist: Option<&'a [Ipv4Net]>,
+    /// Those of the policy, where it has some.
+    pub policy: Option<&'a [Ipv4Net]>,
+}
+
+impl Resources {
+    /// The keys of all that tenants made: what is stored.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        let services = self.services.values().filter(|service| service.owner.file.is_none());
+        let endpoints = self.endpoints.values().filter(|endpoint| endpoint.owner.file.is_none());
+        let backends = self.backends.values().filter(|backend| !backend.of_file);
+        (services.map(|service| Key::Service(service.id)))
+            .chain(endpoints.map(|endpoint| Key::Endpoint(endpoint.id)))
+            .chain(backends.map(|backend| Key::Backend(backend.id)))
+            .chain(self.quotas.keys().cloned().map(Key::Quota))
+            .chain([Key::Marker])
+            .collect()
+    }
+
+    /// What the dataplane shall do for the resources of these keys.
+    #[must_use]
+    pub fn desired<'k>(&self, changed: impl IntoIterator<Item = &'k Key>) -> Part {
+        let mut part = Part::default();
+        for key in changed {
+            match key {
+                Key::Service(id) => {
+                    let service = self.services.get(id).filter(|service| !service.deleting);
+                    part.services.push((id.to_string(), service.and_then(|service| self.service_of(service))));
+                }
+                Key::Endpoint(id) => {
+                    let endpoint = self.endpoints.get(id).and_then(|endpoint| self.endpoint_of(endpoint));
+                    part.endpoints.push((id.to_string(), endpoint));
+                }
+                Key::Backend(_) | Key::Quota(_) | Key::Marker => (),
+            }
+        }
+        part
+    }
+
+    /// Which clients may dial an endpoint.
+    #[must_use]
+    pub fn clients(&self, id: EndpointId) -> Clients<'_> {
+        let Some(endpoint) = self.endpoints.get(&id) else { return Clients::default() };
+        Clients {
+            whitelist: endpoint.whitelist_counts.then_some(&endpoint.whitelist),
+            policy: endpoint.policy.clients.as_deref(),
+        }
+    }
+
+    /// The standby backend of a service, for new flows when the first does not answer.
+    #[must_use]
+    pub fn standby(&self, id: ServiceId) -> Option<Ipv4Addr> {
+        let standby = self.services.get(&id)?.standby?;
+        self.backends.get(&standby).map(|backend| backend.address)
+    }
+
+    /// Ids of what was deleted and not let go of yet.
+    pub fn deleting(&self) -> impl Iterator<Item = Key> {
+        let services =
+            self.services.values().filter(|service| service.deleting).map(|service| Key::Service(service.id));
+        let endpoints = self.endpoints.values().filter(|endpoint| endpoint.deleting);
+        services.chain(endpoints.map(|endpoint| Key::Endpoint(endpoint.id)))
+    }
+
+    fn service_of(&self, service: &Service) -> Option<model::Service> {
+        self.check_service(service).ok()?;
+        let backend = self.backends.get(&service.backend?)?;
+        Some(model::Service {
+            vpc: self.world.vpcs.get(&service.vpc)?.name.clone(),
+            target: Target::Backend(model::Backend { kind: backend.kind, address: backend.address }),
+            ports: service.ports.iter().map(|mapping| (mapping.client, mapping.server)).collect(),
+            timers: self.world.timers,
+            permissions: service.permissions.iter().map(|grant| grant.permission.clone()).collect(),
+            tags: service.tags.clone(),
+        })
+    }
+
+    fn endpoint_of(&self, endpoint: &Endpoint) -> Option<model::Endpoint> {
+        if endpoint.deleting || endpoint.consent != Consent::Approved || self.check_wired(endpoint).is_err() {
+            return None;
+        }
+        let service = self.services.get(&endpoint.service)?;
+        let vpc = self.world.vpcs.get(&endpoint.vpc)?;
+        let place = endpoint.place.and_then(|place| {
+            Some(model::Place { subnet: vpc.subnets.get(&place.subnet)?.name.clone(), address: place.address })
+        });
+        Some(model::Endpoint {
+            service: service.owner.file.clone().unwrap_or_else(|| service.id.to_string()),
+            vpc: vpc.name.clone(),
+            place,
+            max_connections: endpoint.max_connections,
+            tags: endpoint.tags.clone(),
+        })
+    }
+
+    /// Whether what a service leads to is there: the file may have lost it.
+    pub(super) fn check_service(&self, service: &Service) -> Result<(), String> {
+        if !self.world.vpcs.contains_key(&service.vpc) {
+            return Err(format!("VPC {} is not in the gateway's configuration file any more", service.vpc));
+        }
+        match service.backend.map(|id| (id, self.backends.get(&id))) {
+            Some((id, None)) => Err(format!("backend {id} is not in the gateway's configuration file any more")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what an endpoint is of and in is there: the file may have lost it.
+    pub(super) fn check_wired(&self, endpoint: &Endpoint) -> Result<(), String> {
+        let Some(service) = self.services.get(&endpoint.service) else {
+            return Err(format!("endpoint service {} is gone", endpoint.service));
+        };
+        self.check_service(service)?;
+        if service.is_gateway() != endpoint.place.is_none() {
+            return Err(format!("endpoint service {} is of another type now", endpoint.service));
+        }
+        let Some(vpc) = self.world.vpcs.get(&endpoint.vpc) else {
+            return Err(format!("VPC {} is not in the gateway's configuration file any more", endpoint.vpc));
+        };
+        let Some(place) = endpoint.place else { return Ok(()) };
+        match (vpc.subnets.get(&place.subnet), place.address) {
+            (None, _) => Err(format!("subnet {} is not in the gateway's configuration file any more", place.subnet)),
+            (Some(subnet), Some(address)) if !subnet.net.contains(&address) => {
+                Err(format!("{address} is not in the subnet's {} any more", subnet.net))
+            }
+            _ => Ok(()),
+        }
+    }
+}
