@@ -6,6 +6,7 @@
 mod attachment;
 mod hook;
 pub mod leases;
+pub mod rights;
 pub mod status;
 
 use std::{
