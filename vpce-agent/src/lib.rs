@@ -1,7 +1,7 @@
 //! The agent: desired state from a config file, kept true in the kernel's maps.
 //!
 //! Layers, from the top; imports point downward only (`cargo xtask lint` checks it):
-//! `app` wires; `socket` and `cli` are the edges; `reconcile` and `neighbours` control; `maps`,
+//! `app` wires; `socket` and `cli` are the edges; `registry`, `reconcile` and `neighbours` control; `maps`,
 //! `dataplane`, `net` and `store` are the ports; `model` and `config` are pure.
 
 pub mod app;
@@ -13,5 +13,6 @@ pub mod model;
 pub mod neighbours;
 pub mod net;
 pub mod reconcile;
+pub mod registry;
 pub mod socket;
 pub mod store;

@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     os::fd::OwnedFd,
     path::PathBuf,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
@@ -26,6 +26,7 @@ use crate::{
     model::Segment,
     net::{Interfaces, NetError, Speaker},
     reconcile::{Against, Gateway, ReconcileError, Word},
+    registry::{Registry, RowsError},
     socket::{self, Asked, SocketError},
     store::{Sqlite, Store as _, StoreError},
 };
@@ -65,6 +66,7 @@ pub enum RunError {
     Dataplane(#[from] DataplaneError),
     Store(#[from] StoreError),
     Reconcile(#[from] ReconcileError),
+    Rows(#[from] RowsError),
     Net(#[from] NetError),
     Socket(#[from] SocketError),
     #[error("signals: {0}")]
@@ -91,6 +93,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
 struct Agent {
     options: Options,
     gateway: Gateway,
+    registry: Registry,
     max_flows: u32,
     interfaces: Interfaces,
     ears: AsyncFd<OwnedFd>,
@@ -116,7 +119,9 @@ impl Agent {
 
         let speaker = Speaker::new()?;
         let dataplane = Dataplane::load(&options.bpf_dir, max_flows, options.log_drops)?;
-        let gateway = Gateway::start(dataplane, Box::new(store), desired)?;
+        let mut registry = Registry::open(&store, &desired, now())?;
+        let (gateway, refused) = Gateway::start(dataplane, Box::new(store), desired, registry.guests())?;
+        registry.note_refused(&refused);
         let (asking, asks) = mpsc::channel(16);
         socket::serve(&options.socket, asking).await?;
         // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.
@@ -124,6 +129,7 @@ impl Agent {
         Ok(Self {
             options,
             gateway,
+            registry,
             max_flows,
             interfaces,
             ears,
@@ -159,6 +165,10 @@ impl Agent {
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
                 _ = drift.tick() => self.reconcile(Against::Maps).await,
+                asked = self.registry.asked() => {
+                    self.registry.carry_out(asked, &mut self.gateway, now());
+                    self.ask();
+                }
                 () = self.interfaces.changed() => self.compare().await,
                 ready = self.ears.readable() => {
                     ready?.clear_ready();
@@ -195,8 +205,10 @@ impl Agent {
 
     /// Notes what was heard.
     async fn hear(&mut self) {
-        if self.gateway.hear(Instant::now()) {
-            self.reconcile(Against::LastPass).await;
+        if self.gateway.hear(Instant::now())
+            && let Err(error) = self.gateway.meet()
+        {
+            tracing::error!("{error}; trying again");
         }
     }
 
@@ -209,6 +221,7 @@ impl Agent {
         }
         self.tunnels();
         self.ask();
+        self.registry.look(&mut self.gateway);
         Ok(())
     }
 
@@ -242,6 +255,10 @@ impl Agent {
         if let Err(error) = self.gateway.watch(Instant::now()) {
             tracing::error!("{error}");
         }
+        if let Err(error) = self.gateway.let_go() {
+            tracing::error!("{error}; trying again");
+        }
+        self.registry.look(&mut self.gateway);
     }
 
     fn ask(&mut self) {
@@ -303,7 +320,9 @@ impl Agent {
         if wanted != self.max_flows {
             return Err(RunError::MaxFlows { now: self.max_flows, wanted });
         }
-        self.gateway.change(desired)?;
+        let (resources, guests) = self.registry.beside(&desired, now());
+        let refused = self.gateway.change(desired, guests)?;
+        self.registry.took(resources, &refused);
         self.known = present;
         // It is taken now: what the kernel refuses is told, and tried again.
         self.reconcile(Against::LastPass).await;
@@ -311,6 +330,11 @@ impl Agent {
         give_back();
         Ok(())
     }
+}
+
+/// Unix seconds.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Gives memory back to the host: reading the file of ten thousand endpoints takes several times of what is

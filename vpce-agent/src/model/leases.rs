@@ -177,6 +177,21 @@ pub enum LeaseError {
     },
 }
 
+impl LeaseError {
+    /// The name of what is in want.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::NoAddress { endpoint, .. }
+            | Self::AddressHeld { endpoint, .. }
+            | Self::NoTransit { endpoint, .. }
+            | Self::NoSlots { endpoint, .. }
+            | Self::NoEndpoint { endpoint, .. } => endpoint,
+            Self::Nowhere { name, .. } | Self::NoNumber { name, .. } => name,
+        }
+    }
+}
+
 /// `address`, or `run of 4 addresses`.
 fn run(addresses: u32) -> String {
     if addresses == 1 { "address".to_owned() } else { format!("run of {addresses} addresses") }

@@ -14,11 +14,11 @@ use vpce_common::{
 };
 
 use super::{
-    Entries, Facts, Reader as _,
+    Entries, Facts, Part, Reader as _,
     alarms::Alarms,
-    apply,
+    apply, compile,
     compile::compile_part,
-    compile, drifted, observe, plan,
+    drifted, observe, plan,
     walk::{self, Walk},
     watch,
     words::{self, Word},
@@ -117,7 +117,12 @@ impl Gateway {
     ///
     /// # Errors
     /// When state and dataplane do not belong together, or desired state can't be served.
-    pub fn start(dataplane: Dataplane, mut store: Box<dyn Store>, desired: Desired) -> Result<Self, ReconcileError> {
+    pub fn start(
+        dataplane: Dataplane,
+        mut store: Box<dyn Store>,
+        desired: Desired,
+        guests: Part,
+    ) -> Result<(Self, BTreeMap<String, LeaseError>), ReconcileError> {
         let settings = dataplane.maps.settings()?;
         let filled = settings.layout == LAYOUT;
         let leases = match store.leases()? {
@@ -161,19 +166,42 @@ impl Gateway {
         for first in (0..desired.gateway.max_flows).step_by(walk::MOST as usize) {
             gateway.look_at(Pass { first, count: walk::MOST })?;
         }
-        if let Some(leases) = gateway.release()? {
-            gateway.keep(leases)?;
-        }
-        gateway.change(desired)?;
-        Ok(gateway)
+        let ended = gateway.ended_leases()?;
+        gateway.forget(&ended)?;
+        let refused = gateway.change(desired, guests)?;
+        Ok((gateway, refused))
     }
 
-    /// Takes another desired state; the next pass makes it true.
+    /// Takes another desired state, with `guests` beside it; the next pass makes it true. Answers which of the
+    /// guests can't be served, and why.
     ///
     /// # Errors
-    /// When it can't be served or saved: then the old one stands, whole.
-    pub fn change(&mut self, desired: Desired) -> Result<(), ReconcileError> {
-        let leases = self.leases.assign(&desired, CAPACITY).map_err(ReconcileError::Lease)?;
+    /// When the rest can't be served or saved: then the old one stands, whole.
+    pub fn change(
+        &mut self,
+        mut desired: Desired,
+        guests: Part,
+    ) -> Result<BTreeMap<String, LeaseError>, ReconcileError> {
+        let may_fail: BTreeSet<String> = guests.endpoints.keys().chain(guests.services.keys()).cloned().collect();
+        guests.swap(&mut desired);
+        let mut refused = BTreeMap::new();
+        let leases = loop {
+            let errors = match self.leases.assign(&desired, CAPACITY) {
+                Ok(leases) => break leases,
+                Err(errors) => errors,
+            };
+            let (guests, others): (Vec<_>, Vec<_>) =
+                errors.into_iter().partition(|error| may_fail.contains(error.name()));
+            if guests.is_empty() {
+                return Err(ReconcileError::Lease(others));
+            }
+            for error in guests {
+                let name = error.name().to_owned();
+                desired.endpoints.retain(|endpoint, is| *endpoint != name && is.service != name);
+                desired.services.remove(&name);
+                refused.insert(name, error);
+            }
+        };
         self.store.save_leases(&LeaseDelta::between(&self.leases, &leases))?;
         (self.leases, self.desired, self.ledger) = (leases, desired, None);
         self.is_changed = true;
@@ -181,7 +209,7 @@ impl Gateway {
         self.without_native.clear();
         self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
         self.neighbours.want(self.wanted(), std::mem::take(&mut self.adopted));
-        Ok(())
+        Ok(refused)
     }
 
     /// Makes desired state true; answers how many writes that took, 0 for a second pass.
@@ -222,6 +250,28 @@ impl Gateway {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.last.is_none() || self.facts.neighbours != self.neighbours.found()
+    }
+
+    /// Whether the maps are as the last change asked.
+    #[must_use]
+    pub const fn is_written(&self) -> bool {
+        self.last.is_some() && !self.is_changed
+    }
+
+    /// Whether there is a service or an endpoint of this name.
+    #[must_use]
+    pub fn serves(&self, name: &str) -> bool {
+        self.desired.services.contains_key(name) || self.desired.endpoints.contains_key(name)
+    }
+
+    /// Whether a service or an endpoint of this name serves, or something of it is held still.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        self.serves(name)
+            || self.ledger.as_ref().map_or_else(
+                || self.leases.endpoints.values().any(|lease| lease.name == name),
+                |ledger| ledger.numbers_of(name).next().is_some(),
+            )
     }
 
     /// Whether interfaces that carry attachments are other than those of the last pass.
@@ -345,15 +395,40 @@ impl Gateway {
     /// When the kernel or the store refuses: it is tried again.
     pub fn let_go(&mut self) -> Result<(), ReconcileError> {
         let ended = self.ended_leases()?;
-        let Some(mut last) = self.last.take_if(|_| !ended.is_empty()) else { return Ok(()) };
+        let Some(last) = self.last.as_ref().filter(|_| !ended.is_empty()) else { return Ok(()) };
         let was = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &ended, &BTreeSet::new());
         let then = Entries::new(last.settings);
         let now = last.part(&was, &then);
-        apply(&mut self.dataplane.maps, &plan(&then, &now))?;
-        last.replace(&now, &then);
-        self.last = Some(last);
         self.walk.disturb(now.endpoints.values(), None);
+        self.write(&now, &then)?;
         self.forget(&ended)
+    }
+
+    /// Enters where backends are now.
+    ///
+    /// # Errors
+    /// When the kernel refuses a write: the next pass goes on from there.
+    pub fn meet(&mut self) -> Result<(), ReconcileError> {
+        let found = self.neighbours.found();
+        let known = std::mem::replace(&mut self.facts.neighbours, found);
+        let numbers = known.keys().chain(self.facts.neighbours.keys()).copied();
+        let moved = numbers.filter(|number| known.get(number) != self.facts.neighbours.get(number)).collect();
+        let Some(last) = &self.last else { return Ok(()) };
+        let part = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &BTreeSet::new(), &moved);
+        let then = Entries { settings: last.settings, ..part };
+        let now = last.part(&then, &then);
+        self.write(&now, &then)
+    }
+
+    /// Writes a part: what the maps hold of it, and what they shall hold.
+    pub(super) fn write(&mut self, now: &Entries, then: &Entries) -> Result<(), ReconcileError> {
+        // After a failure everything is read again.
+        if let Some(mut last) = self.last.take() {
+            apply(&mut self.dataplane.maps, &plan(then, now))?;
+            last.replace(now, then);
+            self.last = Some(last);
+        }
+        Ok(())
     }
 
     /// Forgets leases that hold nothing.

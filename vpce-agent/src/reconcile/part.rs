@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Entries, Facts, Gateway, ReconcileError, apply,
+    Entries, Facts, Gateway, ReconcileError,
     compile::{compile_part, settings},
     gateway::{CAPACITY, shortest},
-    plan,
 };
 use crate::{
     model::{
-    Desired, Endpoint, Service,
-    leases::{Altered, LeaseError, Leases, Ledger},
+        Desired, Endpoint, Service,
+        leases::{Altered, LeaseError, Leases, Ledger},
+    },
+    store::{LeaseDelta, Record, Write},
 };
 
 /// Services and endpoints by name, as they shall be; none: gone.
@@ -146,21 +147,31 @@ impl Part {
 }
 
 impl Gateway {
-    /// Has a part of desired state become another: its leases are saved, then its entries written. Where the
-    /// last pass failed the entries wait for the next one.
+    /// Has a part of desired state become another: its leases are committed together with `writes` and
+    /// `records`, then its entries written. Where the last pass failed the entries wait for the next one.
     /// Answers who can't be served, and why: that service or endpoint stays as it was.
     ///
     /// # Errors
-    /// When the leases can't be saved: then nothing has changed. When the kernel refuses a write: then the
-    /// next pass goes on from there.
-    pub fn alter(&mut self, part: Part) -> Result<Altered, ReconcileError> {
+    /// [`ReconcileError::Store`] when nothing could be committed: then nothing has changed. When the kernel
+    /// refuses a write: then the next pass goes on from there.
+    pub fn alter(
+        &mut self,
+        part: Part,
+        writes: &[Write],
+        records: &[Record],
+    ) -> Result<BTreeMap<String, LeaseError>, ReconcileError> {
+        if part == Part::default() {
+            self.store.commit(writes, records)?;
+            return Ok(BTreeMap::new());
+        }
         let ledger = self.ledger.take();
         let mut ledger = ledger.unwrap_or_else(|| Ledger::new(&self.leases, &self.desired, CAPACITY));
         let unknown = Entries::new(settings(&self.desired.gateway, &self.facts));
         let last = self.last.as_ref().unwrap_or(&unknown);
         let mut book = Book { desired: &mut self.desired, leases: &mut self.leases, ledger: &mut ledger };
         let altering = Altering::enter(part, &mut book, &self.facts, last);
-        if let Err(error) = self.store.save_leases(&LeaseDelta::of(&altering.altered, book.leases)) {
+        let leases = LeaseDelta::of(&altering.altered, book.leases).writes();
+        if let Err(error) = self.store.commit(&[&leases, writes].concat(), records) {
             altering.undo(book);
             return Err(error.into());
         }
@@ -173,11 +184,9 @@ impl Gateway {
         let shortest =
             undo.services.keys().filter_map(|name| self.desired.services.get(name)).map(|is| shortest(is.timers));
         self.walk.disturb(now.endpoints.values().chain(then.endpoints.values()), shortest.min());
-        if let Some(mut last) = self.last.take() {
-            apply(&mut self.dataplane.maps, &plan(&then, &now))?;
-            last.replace(&now, &then);
-            self.last = Some(last);
-        }
-        Ok(altered)
+        self.write(&now, &then)?;
+        let Altered { mut services, mut endpoints, .. } = altered;
+        services.append(&mut endpoints);
+        Ok(services)
     }
 }

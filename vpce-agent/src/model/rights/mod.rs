@@ -1,14 +1,29 @@
-//! Who asks.
+//! Who may do what: users with their rights, and how a request shows whose it is.
+//!
+//! A tenant is a domain. Its resources are in projects, each of one domain; its users act in some of
+//! them, with an access key or a token. Pure: the time, random bytes and the key that seals secrets are
+//! handed in.
 
-/// Whoever makes a request: known, and allowed to make it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The tenant.
-    pub domain: String,
-    /// The tenant's project that the request is about.
-    pub project: String,
-    /// Who of the tenant.
-    pub user: String,
-    /// Whether it is the operator, who may use and see what is anyone's.
-    pub operator: bool,
-}
+mod accounts;
+mod action;
+mod caller;
+mod denied;
+mod key;
+mod replay;
+mod request;
+mod rows;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    accounts::{Accounts, AccountsError, Dropped},
+    action::{Action, Rights, Role},
+    caller::{Caller, Principal},
+    denied::Denied,
+    key::{KEY_ENTROPY, Seal, SealError, Secret, TOKEN_ENTROPY},
+    replay::Replays,
+    request::{Origin, Request},
+    rows::{AccessKey, Token, User},
+    signature::{SKEW_SECS, sign},
+};

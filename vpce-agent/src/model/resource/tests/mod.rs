@@ -19,7 +19,10 @@ use super::{
     request::{CreateBackend, CreateEndpoint, CreateService},
     *,
 };
-use crate::{config, model::Desired};
+use crate::{
+    config,
+    model::{Desired, rights::Role},
+};
 
 const AT: u64 = 1_700_000_000;
 
@@ -82,11 +85,23 @@ fn resources() -> Resources {
 
 fn tenant(domain: &str) -> Caller {
     let project = format!("{domain}-project");
-    Caller { domain: domain.to_owned(), project, user: "user".to_owned(), operator: false }
+    Caller {
+        domain: domain.to_owned(),
+        project,
+        user: "user".to_owned(),
+        operator: false,
+        rights: Role::FullAccess.rights(),
+    }
 }
 
 fn operator() -> Caller {
-    Caller { domain: "operator".to_owned(), project: String::new(), user: "root".to_owned(), operator: true }
+    Caller {
+        domain: "operator".to_owned(),
+        project: String::new(),
+        user: "root".to_owned(),
+        operator: true,
+        rights: Role::Administrator.rights(),
+    }
 }
 
 fn vpc(name: &str) -> String {

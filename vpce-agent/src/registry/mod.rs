@@ -1,0 +1,202 @@
+//! The one writer of what tenants made.
+//!
+//! Requests come from the edges as [`Handle::write`]: each is carried out on a copy of the state, which is
+//! dropped where it is refused. Many at a time are committed at once, with a record each for the audit log;
+//! then the gateway takes what changed, then they are answered. Readers have the state of the last commit.
+
+mod command;
+mod rows;
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{mpsc, watch};
+
+use self::command::{Command, Outcome};
+pub use self::{
+    command::{Entry, Handle},
+    rows::RowsError,
+};
+use crate::{
+    model::{
+        Desired,
+        leases::LeaseError,
+        resource::{Key, Refusal, Resources},
+        rights::Accounts,
+    },
+    reconcile::{Gateway, Part, ReconcileError},
+    store::{Store, Write},
+};
+
+/// Requests that are committed together, at most.
+const TOGETHER: usize = 256;
+
+/// What tenants made, and who may.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Their resources, beside the file's.
+    pub resources: Resources,
+    /// Users, keys and tokens.
+    pub accounts: Accounts,
+}
+
+/// The owner of the [`State`].
+pub struct Registry {
+    state: State,
+    published: watch::Sender<State>,
+    commands: mpsc::Receiver<Command>,
+    handle: Handle,
+    /// Whether the gateway has all that it was given.
+    is_applied: bool,
+}
+
+impl Registry {
+    /// Takes what a store holds, beside what the file has now. Unix seconds.
+    ///
+    /// # Errors
+    /// When a row can't be read.
+    pub fn open(store: &dyn Store, desired: &Desired, now: u64) -> Result<Self, RowsError> {
+        let state = rows::load(store, desired, now)?;
+        let (published, reader) = watch::channel(state.clone());
+        let (sender, commands) = mpsc::channel(TOGETHER);
+        let handle = Handle::new(reader, sender);
+        Ok(Self { state, published, commands, handle, is_applied: false })
+    }
+
+    /// For the edges.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// What the gateway shall do for all that tenants made.
+    #[must_use]
+    pub fn guests(&self) -> Part {
+        part(&self.state.resources, &self.state.resources.keys())
+    }
+
+    /// The file is another one: what tenants made is beside it from now on. Take it by [`Registry::took`]
+    /// once the gateway has it.
+    #[must_use]
+    pub fn beside(&self, desired: &Desired, now: u64) -> (Resources, Part) {
+        let resources = self.state.resources.with_file(desired, now);
+        let part = part(&resources, &resources.keys());
+        (resources, part)
+    }
+
+    /// The gateway took the file with these resources beside it, all but some.
+    pub fn took(&mut self, resources: Resources, refused: &BTreeMap<String, LeaseError>) {
+        self.state.resources = resources;
+        self.is_applied = false;
+        self.note_refused(refused);
+        self.publish();
+    }
+
+    /// The gateway could not serve these.
+    pub fn note_refused(&mut self, refused: &BTreeMap<String, LeaseError>) {
+        for (name, error) in refused {
+            if let Ok(id) = name.parse() {
+                self.state.resources.set_applied(id, Err(error.to_string()));
+            }
+        }
+    }
+
+    /// Requests to carry out, once there are any.
+    pub async fn asked(&mut self) -> Vec<Command> {
+        let mut asked = Vec::new();
+        self.commands.recv_many(&mut asked, TOGETHER).await;
+        asked
+    }
+
+    /// Carries requests out, as they came, and answers them.
+    pub fn carry_out(&mut self, asked: Vec<Command>, gateway: &mut Gateway, now: u64) {
+        let mut next = self.state.clone();
+        let (mut records, mut answers) = (Vec::new(), Vec::new());
+        for Command { entry, work } in asked {
+            let mut tried = next.clone();
+            let Outcome { refused, tell } = work(&mut tried, now);
+            if refused.is_none() {
+                next = tried;
+            }
+            records.push(entry.record(refused, now));
+            answers.push(tell);
+        }
+        let keys = next.resources.take_changed();
+        let mut writes = rows::of_resources(&next.resources, &keys);
+        writes.extend(rows::of_accounts(&self.state.accounts, &next.accounts));
+        let part = part(&next.resources, &keys);
+        let failed = match gateway.alter(part.clone(), &writes, &records) {
+            Err(ReconcileError::Store(error)) => {
+                tracing::error!("not committed, nothing changed: {error}");
+                Some(Refusal::Internal { reason: error.to_string() })
+            }
+            outcome => {
+                self.state = next;
+                self.note(gateway, &part, outcome);
+                self.publish();
+                None
+            }
+        };
+        for tell in answers {
+            tell(failed.clone());
+        }
+    }
+
+    /// Looks at what the gateway has done since: what it let go of is gone, what it could not write once is
+    /// written now. For once a second.
+    pub fn look(&mut self, gateway: &mut Gateway) {
+        if !self.is_applied && gateway.is_written() {
+            let part = self.guests();
+            self.note(gateway, &part, Ok(BTreeMap::new()));
+            self.is_applied = true;
+            self.publish();
+        }
+        let let_go: Vec<Key> = self.state.resources.deleting().filter(|key| !gateway.holds(&key.text())).collect();
+        if let_go.is_empty() {
+            return;
+        }
+        let mut next = self.state.clone();
+        for key in &let_go {
+            if let Ok(id) = key.text().parse() {
+                next.resources.released(id);
+            }
+        }
+        let keys = next.resources.take_changed();
+        let writes: Vec<Write> = rows::of_resources(&next.resources, &keys);
+        match gateway.alter(Part::default(), &writes, &[]) {
+            Ok(_) => {
+                self.state = next;
+                self.publish();
+            }
+            Err(error) => tracing::error!("deleted resources stay for now: {error}"),
+        }
+    }
+
+    /// Notes what the gateway said of a part.
+    fn note(&mut self, gateway: &Gateway, part: &Part, outcome: Result<BTreeMap<String, LeaseError>, ReconcileError>) {
+        match outcome {
+            Ok(refused) => self.note_refused(&refused),
+            Err(error) => {
+                tracing::error!("{error}; trying again");
+                self.is_applied = false;
+            }
+        }
+        if gateway.is_written() {
+            let names = part.services.keys().chain(part.endpoints.keys()).filter(|name| gateway.serves(name));
+            for id in names.filter_map(|name| name.parse().ok()) {
+                self.state.resources.set_applied(id, Ok(()));
+            }
+        } else {
+            self.is_applied = false;
+        }
+    }
+
+    fn publish(&self) {
+        self.published.send_replace(self.state.clone());
+    }
+}
+
+/// What the gateway shall do for the resources of these keys.
+fn part(resources: &Resources, keys: &[Key]) -> Part {
+    let part = resources.desired(keys);
+    Part { services: part.services.into_iter().collect(), endpoints: part.endpoints.into_iter().collect() }
+}
