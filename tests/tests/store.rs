@@ -41,9 +41,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn row_15_on_a_disk_full_after_any_page_the_last_committed_state_holds_in_the_file_and_in_the_dataplane() {
     let mut site = Site::build();
     let mut pages = 0;
-    // What was written before a failure stays in the log: each try gets one page further.
-    while !site.disk.with(Fault::Full { pages: pages.min(1) }).during(|| site.takes("no room on the disk")) {
+    loop {
+        // What was written before a failure stays in the log: each try gets one page further.
+        let full = site.disk.with(Fault::Full { pages: pages.min(1) });
+        if site.takes("no room on the disk") {
+            break;
+        }
         site.stands();
+        drop(full);
         pages += 1;
     }
     site.went_on();
@@ -128,10 +133,10 @@ impl Site {
         rig.write_config(&old);
         let mut rig = rig;
         start(&mut rig);
-        let _echo = rig.echo(1);
+        let echo = rig.echo(1);
         let live = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
         let committed = (disk.committed(), Object::of(&rig).configured());
-        Self { live, _echo, disk, rig, old, new, committed }
+        Self { live, _echo: echo, disk, rig, old, new, committed }
     }
 
     fn start(&mut self) {
@@ -249,13 +254,6 @@ impl Disk {
             }
         }
         Broken(self.0.clone(), fault)
-    }
-}
-
-impl Broken {
-    /// Does something while it fails.
-    fn during<T>(self, act: impl FnOnce() -> T) -> T {
-        act()
     }
 }
 

@@ -72,18 +72,19 @@ fn a_record_can_neither_be_changed_nor_removed_nor_replaced_nor_put_between() {
 
 #[test]
 fn the_first_record_that_is_not_as_it_was_written_is_found() {
-    let changed = ["at = at + 1", "user = 'eve'", "result = 'failed'", "hash = zeroblob(32)"];
-    let changes = changed.map(|change| (format!("UPDATE audit SET {change} WHERE seq = 2"), 2));
-    let others = [
+    for (change, seq) in [
+        ("UPDATE audit SET at = at + 1 WHERE seq = 2", 2),
+        ("UPDATE audit SET user = 'eve' WHERE seq = 2", 2),
+        ("UPDATE audit SET result = 'failed' WHERE seq = 2", 2),
+        ("UPDATE audit SET hash = zeroblob(32) WHERE seq = 2", 2),
+        ("UPDATE audit SET seq = 9 WHERE seq = 4", 4),
         ("DELETE FROM audit WHERE seq = 1", 1),
         ("DELETE FROM audit WHERE seq = 3", 3),
         ("DELETE FROM audit WHERE seq = 4", 4),
-        ("UPDATE audit SET seq = 9 WHERE seq = 4", 4),
         ("DELETE FROM audit", 1),
-    ];
-    for (change, seq) in changes.into_iter().chain(others.map(|(change, seq)| (change.to_owned(), seq))) {
+    ] {
         let (dir, store) = log();
-        tamper(dir.path(), &change);
+        tamper(dir.path(), change);
         let error = store.verify().unwrap_err();
         assert!(matches!(error, StoreError::Chain { seq: found, .. } if found == seq), "{change}: {error}");
     }

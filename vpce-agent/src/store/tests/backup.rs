@@ -60,8 +60,8 @@ fn nothing_is_put_back_under_a_running_agent() {
 
 #[test]
 fn a_backup_that_is_not_as_it_was_written_is_refused_and_the_database_stays() {
-    type Spoil = fn(&Path);
-    let spoils: [(Spoil, fn(&StoreError) -> bool); 6] = [
+    type Case = (fn(&Path), fn(&StoreError) -> bool);
+    let spoils: [Case; 6] = [
         (|file| fs::remove_file(file).unwrap(), |error| error.to_string().contains("backup")),
         (|file| fs::write(file, "").unwrap(), |error| matches!(error, StoreError::Foreign { .. })),
         (|file| fs::write(file, "x".repeat(9000)).unwrap(), |error| matches!(error, StoreError::Damaged { .. })),
