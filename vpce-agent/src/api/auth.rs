@@ -49,8 +49,8 @@ impl Auth {
             return Err(Error::new(408, "EndPoint.0002", message));
         };
         read.map_err(|error| {
-            let is_long =
-                std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+            let source = std::error::Error::source(&error);
+            let is_long = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
             if is_long {
                 let message = format!("the body is longer than {} bytes; ask for less at once", self.body);
                 Error::new(413, "EndPoint.0002", message)

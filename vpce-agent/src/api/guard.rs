@@ -48,15 +48,14 @@ impl Guard {
 pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::new_v4());
     request.extensions_mut().insert(id);
-    let answer = match guard.room.try_acquire() {
-        Ok(_held) => timeout(guard.time, next.run(request)).await.unwrap_or_else(|_| {
+    let answer = if let Ok(_held) = guard.room.try_acquire() {
+        timeout(guard.time, next.run(request)).await.unwrap_or_else(|_| {
             let message = format!("there was no answer within {} s; ask what became of it", guard.time.as_secs());
             Error::internal(message).into_response()
-        }),
-        Err(_) => {
-            let message = format!("the gateway has {} requests to answer already; ask again soon", guard.most);
-            Error::too_many(message).into_response()
-        }
+        })
+    } else {
+        let message = format!("the gateway has {} requests to answer already; ask again soon", guard.most);
+        Error::too_many(message).into_response()
     };
     let mut answer = uniform(answer).await;
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

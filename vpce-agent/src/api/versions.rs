@@ -25,6 +25,7 @@ pub(super) struct OneVersion {
 /// A version of the API.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VersionObject)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub(super) struct Version {
     /// `CURRENT`: the one to use.
     status: &'static str,
