@@ -20,7 +20,7 @@ struct Layer {
 const APP: &[&str] = &["app"];
 const EDGES: &[&str] = &["api", "console", "metrics", "cli", "socket"];
 const SOCKET: &[&str] = &["socket"];
-const CONTROL: &[&str] = &["reconcile", "flow_gc", "dns", "neighbours"];
+const CONTROL: &[&str] = &["registry", "reconcile", "flow_gc", "dns", "neighbours"];
 const PORTS: &[&str] = &["dataplane", "maps", "store", "net"];
 const MAPS: &[&str] = &["maps"];
 const CONFIG: &[&str] = &["config"];
@@ -33,6 +33,8 @@ const LAYERS: &[Layer] = &[
     // All edges meet their clients on the one socket.
     layer("edges", &["api", "console", "metrics", "cli"], &[SOCKET, CONTROL, CONFIG, MODEL]),
     layer("edges", SOCKET, &[CONTROL, CONFIG, MODEL]),
+    // What is written goes to the gateway.
+    layer("control", &["registry"], &[&["reconcile"], PORTS, CONFIG, MODEL]),
     // The gateway's loop asks where backends are.
     layer("control", &["reconcile"], &[&["neighbours"], PORTS, CONFIG, MODEL]),
     layer("control", &["flow_gc", "dns", "neighbours"], &[PORTS, CONFIG, MODEL]),
@@ -62,6 +64,11 @@ const LIBRARIES: &[(&str, Only)] = &[
     ("aya_log", Only::These(&["dataplane", "maps"])),
     ("rusqlite", Only::These(&["store"])),
     ("tokio", Only::AllBut(&["model", "config"])),
+    ("getrandom", Only::AllBut(&["model", "config"])),
+    ("axum", Only::These(EDGES)),
+    ("axum_server", Only::These(EDGES)),
+    ("rustls", Only::These(EDGES)),
+    ("rcgen", Only::These(EDGES)),
 ];
 
 /// Fails if a file below `src` reaches up or sideways; names every place.
@@ -162,6 +169,15 @@ mod tests {
     fn the_model_and_the_config_know_no_tokio() {
         assert_eq!(faults("api/mod", "use tokio::net::UnixListener;"), [""; 0]);
         assert_eq!(faults("config/mod", "use tokio::fs;"), ["1: config (config) may not name the library tokio"]);
+    }
+
+    #[test]
+    fn only_the_edges_speak_http() {
+        assert_eq!(faults("api/server", "use axum::Router;\nuse rustls::ServerConfig;"), [""; 0]);
+        assert_eq!(
+            faults("reconcile/mod", "use axum::Router;"),
+            ["1: reconcile (control) may not name the library axum"]
+        );
     }
 
     #[test]
