@@ -35,7 +35,7 @@ pub(crate) const INTERFACE: Rule = Rule {
 };
 
 /// A DNS name or an IP address, as certificates have them.
-pub(super) const HOST: Rule = Rule {
+pub(crate) const HOST: Rule = Rule {
     says: "a DNS name or an IP address",
     holds: |text| {
         let is_label = |label: &str| {
@@ -48,7 +48,7 @@ pub(super) const HOST: Rule = Rule {
 };
 
 /// A file's.
-pub(super) const PATH: Rule =
+pub(crate) const PATH: Rule =
     Rule { says: "an absolute path, such as /etc/vpce/api.crt", holds: |text| text.starts_with('/') };
 
 /// Guide §2.2.2.
