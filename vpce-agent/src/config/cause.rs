@@ -56,6 +56,8 @@ pub enum Cause {
     NotAnAddress { key: String, text: String },
     #[error("{key} {text:?} is not an IPv4 address with a prefix length; write one such as {example}")]
     NotANetwork { key: String, text: String, example: &'static str },
+    #[error("{key} {text:?} is not an address with a port; write one such as 127.0.0.1:8443, or [::]:8443")]
+    NotASocket { key: String, text: String },
     #[error("{net} has bits set behind its prefix; write {}", .net.trunc())]
     HostBits { net: Ipv4Net },
     #[error("{key} {net} is not of a usable size; choose a prefix length of {least}-{most}")]

@@ -5,6 +5,7 @@
 //! name, and one module for each section states its keys and rules. A value that couldn't be read
 //! is [`report::Reported`]; whatever depends on it stops there, so one mistake makes one error.
 
+mod api;
 mod attachment;
 mod cause;
 mod endpoint;
@@ -42,6 +43,7 @@ const KEYS: Keys = &[
     ("vpc", "[[vpc]]"),
     ("service", "[[service]]"),
     ("endpoint", "[[endpoint]]"),
+    ("api", "[api]"),
 ];
 
 /// The text of a file.
@@ -91,12 +93,14 @@ fn read(root: Table<'_>, present: Option<&BTreeSet<String>>) -> Read<Desired> {
     let gateway = gateway::read(root);
     let transit = gateway.and_then(|gateway| gateway.transit);
     let mode = gateway.and_then(|gateway| gateway.mode);
+    let api = api::read(root);
     let vpcs = vpc::read(root, transit, mode, present);
     let timers = gateway.and_then(|gateway| gateway.timers);
     let services = service::read(root, &vpcs, transit, timers);
     let endpoints = endpoint::read(root, gateway, &vpcs, &services);
     Ok(Desired {
         gateway: gateway?.build()?,
+        api: api?,
         vpcs: vpcs.build(vpc::Draft::build)?,
         services: services.build(service::Draft::build)?,
         endpoints: endpoints.build(|endpoint| Ok(endpoint.clone()))?,

@@ -34,6 +34,23 @@ pub(super) const INTERFACE: Rule = Rule {
     holds: |text| made_of(text, 15, |c| c.is_ascii_graphic() && c != '/' && c != ':') && text != "." && text != "..",
 };
 
+/// A DNS name or an IP address, as certificates have them.
+pub(super) const HOST: Rule = Rule {
+    says: "a DNS name or an IP address",
+    holds: |text| {
+        let is_label = |label: &str| {
+            made_of(label, 63, |c| c.is_ascii_alphanumeric() || c == '-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        text.parse::<std::net::IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label))
+    },
+};
+
+/// A file's.
+pub(super) const PATH: Rule =
+    Rule { says: "an absolute path, such as /etc/vpce/api.crt", holds: |text| text.starts_with('/') };
+
 /// Guide §2.2.2.
 pub(super) const TAG_KEY: Rule = Rule {
     says: r"1 to 36 characters, none of = * < > \ , | / and no space at either end",

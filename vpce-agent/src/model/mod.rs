@@ -3,6 +3,7 @@
 //! Pure: no I/O, no tokio, no aya. `config` is the only maker of [`Desired`], so whoever holds one
 //! holds a configuration whose every rule was checked.
 
+mod api;
 mod attachment;
 mod hook;
 pub mod leases;
@@ -21,6 +22,7 @@ use ipnet::Ipv4Net;
 use vpce_common::layout::{ADDRESS_SLOTS, MAX_SLOTS};
 
 pub use self::{
+    api::{Api, Identity, Limits},
     attachment::{Attachment, Segment, Vxlan},
     hook::{Hook, Kind, Mode, Site},
 };
@@ -35,6 +37,8 @@ pub const MAX_PREFIXES: u32 = 16384;
 pub struct Desired {
     /// What holds for the whole gateway.
     pub gateway: Gateway,
+    /// The HTTPS API, where there is one.
+    pub api: Option<Api>,
     /// Tenant networks by name.
     pub vpcs: BTreeMap<String, Vpc>,
     /// Endpoint services by name.

@@ -61,6 +61,11 @@ const LIBRARIES: &[(&str, Only)] = &[
     ("aya", Only::These(&["dataplane", "maps"])),
     ("aya_log", Only::These(&["dataplane", "maps"])),
     ("tokio", Only::AllBut(&["model", "config"])),
+    ("getrandom", Only::AllBut(&["model", "config"])),
+    ("axum", Only::These(EDGES)),
+    ("axum_server", Only::These(EDGES)),
+    ("rustls", Only::These(EDGES)),
+    ("rcgen", Only::These(EDGES)),
 ];
 
 /// Fails if a file below `src` reaches up or sideways; names every place.
@@ -155,6 +160,15 @@ mod tests {
     fn the_model_and_the_config_know_no_tokio() {
         assert_eq!(faults("api/mod", "use tokio::net::UnixListener;"), [""; 0]);
         assert_eq!(faults("config/mod", "use tokio::fs;"), ["1: config (config) may not name the library tokio"]);
+    }
+
+    #[test]
+    fn only_the_edges_speak_http() {
+        assert_eq!(faults("api/server", "use axum::Router;\nuse rustls::ServerConfig;"), [""; 0]);
+        assert_eq!(
+            faults("reconcile/mod", "use axum::Router;"),
+            ["1: reconcile (control) may not name the library axum"]
+        );
     }
 
     #[test]

@@ -72,7 +72,7 @@ max_connections = 2000000
             r#"line 39: [[endpoint]] "web": there is no subnet "c"; known are "a", "b""#,
             r#"line 40: [[endpoint]] "web": dns wants true or false here, not string; write dns = false"#,
             r#"line 41: [[endpoint]] "web": max_connections = 2000000 is out of range; choose one of 1-1000000"#,
-            r#"line 43: unknown key "dns"; known are "gateway", "vpc", "service", "endpoint""#,
+            r#"line 43: unknown key "dns"; known are "gateway", "vpc", "service", "endpoint", "api""#,
         ],
     );
 }

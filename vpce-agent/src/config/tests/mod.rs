@@ -1,6 +1,7 @@
 //! Every test says what it changes in `VALID` and what is told. The whole answer is compared, so an
 //! error that only follows from another fails the test.
 
+mod api;
 mod attachment;
 mod document;
 mod endpoint;

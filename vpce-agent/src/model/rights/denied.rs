@@ -38,7 +38,9 @@ pub enum Denied {
     Signature,
     #[error("a request with this signature was taken before; sign each request anew")]
     Replayed,
-    #[error("X-Sdk-Date is too far in the past for the load just now; set the clock by NTP and sign anew")]
+    #[error(
+        "X-Sdk-Date is before what the gateway remembers, since it has just started or has many requests; set the clock by NTP and sign anew"
+    )]
     Forgotten,
     #[error("the secret of access key {id:?} can't be read on this gateway; make another with `vpcectl create key`")]
     Sealed { id: String },

@@ -21,10 +21,11 @@ pub struct Replays {
 }
 
 impl Replays {
-    /// Room for so many signatures, at some 50 bytes each.
+    /// Room for so many signatures, at some 50 bytes each. What was signed before now may have been seen
+    /// by an agent before this one, and is refused.
     #[must_use]
-    pub const fn new(most: usize) -> Self {
-        Self { most, count: 0, forgotten: 0, seen: BTreeMap::new() }
+    pub const fn new(most: usize, now: u64) -> Self {
+        Self { most, count: 0, forgotten: now.saturating_sub(1), seen: BTreeMap::new() }
     }
 
     /// Signatures that are remembered.

@@ -45,7 +45,7 @@ pub(crate) fn desired() -> Desired {
         ("db".to_owned(), service("red", host(3), &[(80, 5432)])),
         ("store".to_owned(), store(host(1))),
     ]);
-    Desired { gateway, vpcs, services, endpoints: BTreeMap::new() }
+    Desired { gateway, api: None, vpcs, services, endpoints: BTreeMap::new() }
 }
 
 /// A VPC; its first subnet has hosts 1 to 14, its second 17 to 30, its third 32 and 33.

@@ -101,7 +101,7 @@ fn a_token_is_its_users_until_it_expires_or_is_revoked() {
     assert_eq!(found(&accounts, secret.reveal(), NOW + 60), Err(Denied::UnknownToken));
     assert_eq!(found(&accounts, &row.hash, NOW), Err(Denied::UnknownToken));
 
-    assert_eq!(accounts.clone().remove_expired(NOW + 60), [row.hash.clone()]);
+    assert_eq!(accounts.clone().remove_expired(NOW + 60), std::slice::from_ref(&row.hash));
     accounts.remove_token(row.id()).unwrap();
     assert_eq!(found(&accounts, secret.reveal(), NOW), Err(Denied::UnknownToken));
     assert_eq!(accounts.remove_token(row.id()), Err(AccountsError::NoToken { id: row.id().to_owned() }));
@@ -123,16 +123,18 @@ fn keys_and_tokens_go_with_their_user() {
     );
 }
 
+/// What is read of these rows after they were written.
+fn kept<'a, T: serde::Serialize + serde::de::DeserializeOwned + 'a>(
+    rows: impl Iterator<Item = &'a std::sync::Arc<T>>,
+) -> Vec<T> {
+    rows.map(|row| serde_json::from_slice(&serde_json::to_vec(&**row).unwrap()).unwrap()).collect()
+}
+
 #[test]
 fn rows_come_back_as_they_went() {
     let mut accounts = accounts();
     accounts.make_key("red", &[3; KEY_ENTROPY], &seal(), NOW).unwrap();
     accounts.make_token("blue", &[3; TOKEN_ENTROPY], NOW, NOW + 60).unwrap();
-    fn kept<'a, T: serde::Serialize + serde::de::DeserializeOwned + 'a>(
-        rows: impl Iterator<Item = &'a std::sync::Arc<T>>,
-    ) -> Vec<T> {
-        rows.map(|row| serde_json::from_slice(&serde_json::to_vec(&**row).unwrap()).unwrap()).collect()
-    }
     let mut tokens = kept(accounts.tokens());
     let again = Accounts::load(kept(accounts.users()), kept(accounts.keys()), tokens.clone()).unwrap();
     assert_eq!(again, accounts);

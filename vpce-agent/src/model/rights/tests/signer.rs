@@ -30,7 +30,7 @@ impl Ask {
     pub(super) fn sent(&self, authorization: Option<String>) -> Sent {
         let mut headers = self.headers.clone();
         headers.extend(authorization.map(|value| ("authorization".to_owned(), value)));
-        let path: String = self.path.iter().map(|segment| format!("/{}", encoded(segment))).collect();
+        let path = self.encoded_path();
         let query: Vec<String> =
             self.query.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
         Sent { method: self.method.clone(), path, query: query.join("&"), headers, body: self.body.clone() }
@@ -42,9 +42,13 @@ impl Ask {
         self.sent(Some(value))
     }
 
+    fn encoded_path(&self) -> String {
+        self.path.iter().map(|segment| format!("/{}", encoded(segment))).collect::<Vec<_>>().concat()
+    }
+
     /// The names of the signed headers, and the signature.
     pub(super) fn signature(&self, secret: &str) -> (String, String) {
-        let path: String = self.path.iter().map(|segment| format!("/{}", encoded(segment))).collect();
+        let path = self.encoded_path();
         let mut query = self.query.clone();
         query.sort();
         let query: Vec<String> =
@@ -53,12 +57,12 @@ impl Ask {
         headers.sort();
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
         let canonical = [
             self.method.clone(),
             format!("{path}/"),
             query.join("&"),
-            lines,
+            lines.concat(),
             names.clone(),
             hex::encode(Sha256::digest(&self.body)),
         ]

@@ -1,0 +1,45 @@
+//! The HTTPS API: what all its operations share.
+//!
+//! A request comes in through [`guard`] (an id, limits, one form for every error), then [`auth`] finds
+//! whose it is; an operation gets a `Caller`, and answers or fails with an [`Error`].
+
+mod auth;
+mod certificate;
+mod document;
+mod error;
+mod extract;
+mod guard;
+mod pace;
+mod server;
+#[cfg(test)]
+mod tests;
+mod versions;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+pub use self::{
+    certificate::{CertificateError, Fingerprint},
+    error::{Error, ErrorBody},
+    extract::{Json, Query},
+    guard::RequestId,
+    server::{ServeError, Server},
+};
+use crate::model::rights::{Accounts, Seal};
+
+/// Answers the accounts as they are now.
+pub type AccountsNow = Arc<dyn Fn() -> Accounts + Send + Sync>;
+
+/// What is served.
+pub struct Frame {
+    /// The operations. Each is asked with a `Caller` and a [`RequestId`] as extensions; the project is
+    /// the path's parameter `project_id`.
+    pub operations: Router,
+    /// What is said of them.
+    pub document: utoipa::openapi::OpenApi,
+    /// Whose keys and tokens count.
+    pub accounts: AccountsNow,
+    /// What the secrets of keys are sealed with.
+    pub seal: Seal,
+}
