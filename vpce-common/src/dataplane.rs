@@ -10,6 +10,7 @@ use crate::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
         Link, Local, Mapping, Pace, Settings, Stats, Transit,
     },
+    path,
     wire::{Header, VlanHdr},
 };
 
@@ -157,6 +158,11 @@ pub trait Dataplane: Sized {
     #[inline(always)]
     fn enter(&self, key: &FlowKey, slot: u32) -> bool {
         index::enter(self, key, slot)
+    }
+    /// [`path::relearn`]
+    #[inline(always)]
+    fn learn(&self, slot: u32, state: u32) {
+        let _ = path::relearn(self, slot, state);
     }
     /// [`index::put`]
     #[inline(always)]

@@ -12,8 +12,8 @@ use crate::{
     dataplane::{Dataplane, Frame},
     index,
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey,
-        Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
+        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
+        FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
     },
     path::{End, Verdict, fast, leave, path, refuse},
     reap,
@@ -82,6 +82,13 @@ impl HostPlane {
         self.endpoints.push(endpoint);
         self.admissions.push(admission);
         self.stats.push(Stats::default());
+    }
+
+    /// Begins another epoch, as an agent does that has changed links, backends or endpoints.
+    pub fn begin_epoch(&mut self) {
+        if let Some(settings) = &mut self.settings {
+            settings.epoch = Epoch::after(settings.epoch);
+        }
     }
 
     /// Takes a frame through the path; it is rewritten in place.

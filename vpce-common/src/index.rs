@@ -171,6 +171,8 @@ mod tests {
             errors: 0,
             fragments: 0,
             second: 0,
+            epoch: 0,
+            reserved: 0,
             index: Index::new(records, SEED),
         };
         let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };

@@ -12,11 +12,13 @@
 mod counts;
 mod flow;
 mod messages;
+mod way;
 
 pub use self::{
     counts::{Admission, Pace, Stats, Totals},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
+    way::{Epoch, Exit, Way},
 };
 use crate::{
     reason::REASONS,
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0004;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0005;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -55,6 +57,11 @@ pub struct Settings {
     pub fragments: u32,
     /// Jiffies of a second.
     pub second: u32,
+    /// Another number whenever a link, a backend or an endpoint has become another: what flows know of
+    /// these is of an [`Epoch`].
+    pub epoch: u32,
+    /// Always 0.
+    pub reserved: u32,
     /// How flow records are found.
     pub index: Index,
 }
@@ -351,7 +358,7 @@ impl Endpoint {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 80);
+    assert!(size_of::<Settings>() == 88);
     assert!(size_of::<Bucket>() == 64);
     assert!(size_of::<Ingress>() == 8);
     assert!(size_of::<Link>() == 32);
@@ -366,7 +373,7 @@ const _: () = {
     assert!(size_of::<Admission>() == 64);
     assert!(size_of::<FlowKey>() == 16);
     assert!(size_of::<Ends>() == 48);
-    assert!(size_of::<Flow>() == 96);
+    assert!(size_of::<Flow>() == 128);
     assert!(size_of::<Datagram>() == 16);
     assert!(size_of::<FirstFragment>() == 12);
     assert!(size_of::<Ended>() == 80);

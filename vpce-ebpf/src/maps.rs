@@ -22,6 +22,7 @@ use vpce_common::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
         Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
     },
+    path,
 };
 
 #[map]
@@ -191,6 +192,10 @@ impl Dataplane for Kernel {
         (found != index::NONE).then_some(found)
     }
     #[inline(always)]
+    fn learn(&self, slot: u32, state: u32) {
+        learn(slot, state);
+    }
+    #[inline(always)]
     fn put(&self, key: &FlowKey, slot: u32) -> bool {
         // SAFETY: a valid key.
         unsafe { put(key, slot) != 0 }
@@ -218,6 +223,12 @@ unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
     // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
     index::look(&Kernel, key, but).unwrap_or(index::NONE)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn learn(slot: u32, state: u32) -> u32 {
+    path::relearn(&Kernel, slot, state).is_some().into()
 }
 
 #[inline(never)]

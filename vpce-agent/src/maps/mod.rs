@@ -12,7 +12,7 @@ use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
-    Backend, Dialled, Ended, Endpoint, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+    Backend, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
 };
 
 /// Open connections and free records of an endpoint, as read at one moment.
@@ -93,6 +93,24 @@ impl Maps {
             stats: PerCpu::open(object, "STATS")?,
             totals: PerCpu::open(object, "TOTALS")?,
         })
+    }
+
+    /// Writes what holds for the whole gateway; the epoch goes on.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn set_settings(&mut self, settings: Settings) -> Result<(), MapError> {
+        let epoch = Epoch::after(self.settings.get(0)?.epoch);
+        self.settings.set(0, Settings { epoch, ..settings })
+    }
+
+    /// Begins another epoch: for after links, backends or endpoints have become others.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn begin_epoch(&mut self) -> Result<(), MapError> {
+        let settings = self.settings.get(0)?;
+        self.set_settings(settings)
     }
 
     /// Open connections and free records of an endpoint now.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     checksum::{Delta, fold},
     dataplane::{Dataplane, Frame},
-    layout::{Link, Stats, Totals},
+    layout::{Exit, Link, Stats, Totals},
     reason::DropReason,
     wire::{ETHERTYPE_IPV4, ETHERTYPE_VLAN, EthHdr, Ipv4Hdr, UDP, UdpHdr, VXLAN_PORT, VXLAN_VNI, VlanHdr, VxlanHdr},
 };
@@ -37,10 +37,10 @@ pub(super) enum What {
 impl Outcome {
     pub(super) const PASSED: Self = Self { what: What::Passed, reason: DropReason::Internal, out: 0, peer: 0 };
 
-    /// It left by a link.
+    /// It left by the way that its flow knows.
     #[inline(always)]
-    pub(super) const fn left(what: What, link: &Link) -> Self {
-        Self { what, reason: DropReason::Internal, out: link.ifindex, peer: link.peer }
+    pub(super) const fn by(what: What, exit: &Exit) -> Self {
+        Self { what, reason: DropReason::Internal, out: exit.interface(), peer: exit.peer() }
     }
 
     pub(super) const fn dropped(reason: DropReason) -> Self {

@@ -6,8 +6,8 @@ use vpce_common::{
     checksum,
     host::{HostPlane, SEED},
     layout::{
-        ADDRESS_SLOTS, Backend, Dialled, Endpoint, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET,
-        Segment, Settings, Station,
+        ADDRESS_SLOTS, Backend, Dialled, Endpoint, Epoch, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping,
+        RESET, Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -234,6 +234,8 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
         errors: 1000,
         fragments: LONG,
         second: 1000,
+        epoch: Epoch::FIRST,
+        reserved: 0,
         index: Index::new(size.endpoints * size.slots, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
