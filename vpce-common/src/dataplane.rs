@@ -8,7 +8,7 @@ use crate::{
     index,
     layout::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
-        Link, Local, Mapping, Pace, Settings, Stats, Transit,
+        Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
     },
     path,
     wire::{Header, VlanHdr},
@@ -125,6 +125,8 @@ pub trait Dataplane: Sized {
     fn free(&self, place: u32) -> Option<&Atomic32>;
     /// `FLOWS`
     fn flow(&self, slot: u32) -> Option<&Flow>;
+    /// `TRAFFIC` of this CPU
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic>;
     /// `STATS` of this CPU
     fn stats(&self, endpoint: u32) -> Option<&Stats>;
     /// `PACE` of this CPU

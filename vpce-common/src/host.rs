@@ -13,7 +13,7 @@ use crate::{
     index,
     layout::{
         ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
-        FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
+        FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Traffic, Transit,
     },
     path::{End, Verdict, fast, leave, path, refuse},
     reap,
@@ -44,6 +44,7 @@ pub struct HostPlane {
     pub free: Vec<Atomic32>,
     pub flows: Vec<Flow>,
     pub buckets: Vec<Bucket>,
+    pub traffic: Vec<Traffic>,
     pub stats: Vec<Stats>,
     pub totals: Totals,
     pub pace: [Pace; 16],
@@ -81,6 +82,7 @@ impl HostPlane {
         }
         self.endpoints.push(endpoint);
         self.admissions.push(admission);
+        self.traffic.push(Traffic::default());
         self.stats.push(Stats::default());
     }
 
@@ -268,6 +270,9 @@ impl Dataplane for HostPlane {
     }
     fn flow(&self, slot: u32) -> Option<&Flow> {
         at(&self.flows, slot)
+    }
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic> {
+        at(&self.traffic, endpoint)
     }
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         at(&self.stats, endpoint)

@@ -4,7 +4,7 @@
 //! meaning raises [`LAYOUT`]: pinned maps outlive both sides.
 //!
 //! In cache lines of 64 bytes, a packet of an established flow touches: of what all flows share two of
-//! `SETTINGS` and one each of `HINTS` and `TOTALS`; one each of the two `LINKS`, the `ENDPOINTS`, `BACKENDS` and
+//! `SETTINGS` and one each of `HINTS` and `TOTALS`; one each of the `LINKS` and `TRAFFIC`
 //! `STATS` entries that it goes by, and of `TRANSIT` where it is a reply; of its own one of `BUCKETS`, where it
 //! goes forward, and two of `FLOWS`. Only these last grow with the number of flows. It writes to `FLOWS` (when
 //! its numbers or the clock moved on) and to the counters of its CPU.
@@ -15,7 +15,7 @@ mod messages;
 mod way;
 
 pub use self::{
-    counts::{Admission, Pace, Stats, Totals},
+    counts::{Admission, Pace, Stats, Totals, Traffic},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
     way::{Epoch, Exit, Way},
@@ -379,7 +379,8 @@ const _: () = {
     assert!(size_of::<Ended>() == 80);
     assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
-    assert!(size_of::<Stats>() == 8 * (5 + REASONS));
+    assert!(size_of::<Traffic>() == 32);
+    assert!(size_of::<Stats>() == 8 * (1 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
 };
 

@@ -20,7 +20,7 @@ use vpce_common::{
     index,
     layout::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
-        Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
+        Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
     },
     path,
 };
@@ -57,6 +57,8 @@ pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
 /// As of FLOWS.
 #[map]
 pub static BUCKETS: Array<Bucket> = Array::pinned(1024, BPF_F_MMAPABLE);
+#[map]
+pub static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::pinned(16384, 0);
 #[map]
 pub static STATS: PerCpuArray<Stats> = PerCpuArray::pinned(16384, 0);
 #[map]
@@ -150,6 +152,10 @@ impl Dataplane for Kernel {
     #[inline(always)]
     fn flow(&self, slot: u32) -> Option<&Flow> {
         FLOWS.get(slot)
+    }
+    #[inline(always)]
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic> {
+        TRAFFIC.get(endpoint)
     }
     #[inline(always)]
     fn stats(&self, endpoint: u32) -> Option<&Stats> {

@@ -64,7 +64,9 @@ pub struct Maps {
     /// Free rings.
     pub free: Numbered<u32>,
     admissions: Numbered<[u32; 16]>,
-    /// Counters of each endpoint, in the order of `vpce_common::layout::Stats`.
+    /// What was translated of each endpoint, in the order of `vpce_common::layout::Traffic`.
+    pub traffic: PerCpu<{ size_of::<vpce_common::layout::Traffic>() / 8 }>,
+    /// Other counters of each endpoint, in the order of `vpce_common::layout::Stats`.
     pub stats: PerCpu<{ size_of::<vpce_common::layout::Stats>() / 8 }>,
     /// Counters of the gateway, in the order of `vpce_common::layout::Totals`.
     pub totals: PerCpu<{ size_of::<vpce_common::layout::Totals>() / 8 }>,
@@ -90,6 +92,7 @@ impl Maps {
             ended: Messages::open(object, "ENDED")?,
             free: Numbered::open(object, "FREE")?,
             admissions: Numbered::open(object, "ADMISSIONS")?,
+            traffic: PerCpu::open(object, "TRAFFIC")?,
             stats: PerCpu::open(object, "STATS")?,
             totals: PerCpu::open(object, "TOTALS")?,
         })

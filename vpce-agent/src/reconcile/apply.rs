@@ -46,6 +46,7 @@ impl Kernel for Maps {
 }
 
 fn fill(maps: &mut Maps, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
+    maps.traffic.zero(number)?;
     maps.stats.zero(number)?;
     maps.fill_ring(number, endpoint)
 }

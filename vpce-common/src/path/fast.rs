@@ -6,7 +6,7 @@
 
 use super::{
     exit,
-    leave::{Outcome, What},
+    leave::{Outcome, What, count},
     link::{ETH, endpoint},
     packet::{self, Part},
     transport::Transport,
@@ -238,8 +238,6 @@ fn leave<D: Dataplane, R>(
 
 #[inline(always)]
 fn end<D: Dataplane, R>(plane: &D, flow: &Flow, outcome: Outcome, bytes: usize, done: impl Fn(Outcome) -> R) -> R {
-    if let Some(stats) = plane.stats(flow.ends().endpoint) {
-        stats.record(0, outcome, bytes as u64);
-    }
+    count(plane, flow.ends().endpoint, 0, outcome, bytes as u64);
     done(outcome)
 }

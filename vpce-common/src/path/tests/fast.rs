@@ -146,12 +146,13 @@ fn state(plane: &HostPlane) -> Vec<u64> {
             [&flow.state, &flow.touched, &flow.client_end, &flow.client_ack, &flow.backend_end, &flow.backend_ack];
         numbers.map(|number| u64::from(number.load()))
     };
-    let stats = plane.stats.iter().flat_map(|stats| {
-        [&stats.forward_packets, &stats.forward_bytes, &stats.reply_packets, &stats.reply_bytes].map(Counter::get)
-    });
+    let traffic = plane
+        .traffic
+        .iter()
+        .flat_map(|is| [&is.forward_packets, &is.forward_bytes, &is.reply_packets, &is.reply_bytes].map(Counter::get));
     let totals = &plane.totals;
     let totals = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied].map(Counter::get);
-    plane.flows.iter().flat_map(flow).chain(stats).chain(totals).collect()
+    plane.flows.iter().flat_map(flow).chain(traffic).chain(totals).collect()
 }
 
 /// What one step of the property does.
