@@ -5,7 +5,7 @@
 //!
 //! In cache lines of 64 bytes, a packet of an established flow touches: of what all flows share two of
 //! `SETTINGS` and one each of `HINTS` and `TOTALS`; one each of the `LINKS` and `TRAFFIC`
-//! `STATS` entries that it goes by, and of `TRANSIT` where it is a reply; of its own one of `BUCKETS`, where it
+//! entries that it goes by, and of `TRANSIT` where it is a reply; of its own one of `BUCKETS`, where it
 //! goes forward, and two of `FLOWS`. Only these last grow with the number of flows. It writes to `FLOWS` (when
 //! its numbers or the clock moved on) and to the counters of its CPU.
 
