@@ -57,8 +57,7 @@ pub struct Settings {
     pub fragments: u32,
     /// Jiffies of a second.
     pub second: u32,
-    /// Another number whenever a link, a backend or an endpoint has become another: what flows know of
-    /// these is of an [`Epoch`].
+    /// The [`Epoch`]: another one whenever a link, a backend or an endpoint has become another.
     pub epoch: u32,
     /// Always 0.
     pub reserved: u32,

@@ -107,7 +107,16 @@ impl Maps {
         self.settings.set(0, Settings { epoch, ..settings })
     }
 
-    /// Begins another epoch: for after links, backends or endpoints have become others.
+    /// Ends the epoch: for before links, backends or endpoints become others.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn end_epoch(&mut self) -> Result<(), MapError> {
+        let settings = self.settings.get(0)?;
+        self.settings.set(0, Settings { epoch: settings.epoch | Epoch::OVER, ..settings })
+    }
+
+    /// Begins another epoch: for after that.
     ///
     /// # Errors
     /// When the kernel refuses it.

@@ -182,6 +182,7 @@ impl Gateway {
         let released = self.release()?;
         let entries = compile(&self.desired, released.as_ref().unwrap_or(&self.leases), &self.facts);
         // After a failure everything is read again.
+        let first = self.last.is_none();
         let observed = match (self.last.take(), against) {
             (Some(last), Against::LastPass) => last,
             (last, _) => observe(&self.dataplane.maps, &entries, last.as_ref())?,
@@ -192,6 +193,10 @@ impl Gateway {
             self.walk.forget(self.leases.end(), shortest(&self.desired));
         }
         apply(&mut self.dataplane.maps, &changes)?;
+        if first {
+            // Whoever wrote last may have ended in the middle of it.
+            self.dataplane.maps.begin_epoch()?;
+        }
         self.last = Some(entries);
         if let Some(leases) = released {
             // Only now: a number may be given out again when its entries are gone.

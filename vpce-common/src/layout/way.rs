@@ -1,8 +1,8 @@
 //! What a flow knows of where its packets leave, so that they need not ask for it.
 //!
-//! It is learnt from `ENDPOINTS`, `BACKENDS` and `LINKS`, and holds for an epoch: the agent begins another
-//! one ([`super::Settings::epoch`]) whenever it has changed one of these. So a packet that finds the epoch of
-//! its flow to be the gateway's needs none of the three.
+//! It is learnt from `ENDPOINTS`, `BACKENDS` and `LINKS`, and holds for an epoch: the agent ends it
+//! ([`super::Settings::epoch`]) before it changes one of these, and begins another one behind that. So a
+//! packet that finds the epoch of its flow to be the gateway's needs none of the three.
 
 use super::{Backend, Link};
 use crate::atomic::Atomic32;
@@ -25,11 +25,15 @@ impl Epoch {
     /// The epoch of a gateway whose maps are new.
     pub const FIRST: u32 = 4;
 
-    /// The one after `epoch`.
+    /// Marks one of the gateway that is over while no other has begun: nothing is learnt, and all that is
+    /// known waits. Should the agent end in the middle of its changes, the stages serve all flows.
+    pub const OVER: u32 = 1 << 31;
+
+    /// The one after `epoch`, over or not.
     #[must_use]
     pub const fn after(epoch: u32) -> u32 {
-        let next = epoch.wrapping_add(2);
-        if next < Self::FIRST { Self::FIRST } else { next }
+        let next = (epoch & !Self::OVER) + 2;
+        if next < Self::FIRST || next >= Self::OVER { Self::FIRST } else { next }
     }
 
     /// Whether the way is of this epoch; asked before it is read, and again after it.

@@ -15,7 +15,7 @@ use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
     index,
-    layout::{Exit, Flow, Ingress, Link, Segment, Settings, Station},
+    layout::{Epoch, Exit, Flow, Ingress, Link, Segment, Settings, Station},
     reason::DropReason,
     state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
     wire::{Be32, ETHERTYPE_IPV4, EthHdr, Ipv4Hdr, Mac, TCP, UDP},
@@ -187,7 +187,7 @@ const fn open(exit: &Exit, bytes: u32) -> bool {
 /// the fast lane; `slot` is its record's number.
 #[inline(always)]
 pub(super) fn learn<D: Dataplane, T: Transport>(plane: &D, settings: &Settings, flow: &Flow, state: u32, slot: u32) {
-    if in_midst::<T>(state) && !flow.epoch.is(settings.epoch) {
+    if in_midst::<T>(state) && settings.epoch & Epoch::OVER == 0 && !flow.epoch.is(settings.epoch) {
         plane.learn(slot, state);
     }
 }
@@ -202,7 +202,7 @@ pub fn relearn<D: Dataplane>(plane: &D, slot: u32, state: u32) -> Option<()> {
     let current = plane.endpoint(ends.endpoint)?.generation == ends.generation;
     let backend = plane.backend(ends.backend)?;
     let to_backend = plane.link(backend.link)?;
-    if !current || !flow.epoch.lock() {
+    if epoch & Epoch::OVER != 0 || !current || !flow.epoch.lock() {
         return None;
     }
     // Only now: from here on it is forgotten when the client moves.

@@ -102,8 +102,8 @@ impl Size {
 
 impl Gateway {
     /// Loads the program on maps of its own; clients and backends are one VPC where `interfaces` are one.
-    pub fn load(rig: &Rig, name: &str, size: Size, interfaces: [u32; 2]) -> Self {
-        let object = Object::beside(rig, Hook::Xdp, name, size.records());
+    pub fn load(rig: &Rig, hook: Hook, name: &str, size: Size, interfaces: [u32; 2]) -> Self {
+        let object = Object::beside(rig, hook, name, size.records());
         let plane = plane(size, interfaces);
         object.fill(&plane);
         Self { object, interfaces, size, plane, flows: size.flows(0), sent: [0; 2] }

@@ -179,6 +179,10 @@ impl Kernel for Maps {
         Ok(())
     }
 
+    fn end_epoch(&mut self) -> Result<(), MapError> {
+        Ok(())
+    }
+
     fn begin_epoch(&mut self) -> Result<(), MapError> {
         Ok(())
     }
