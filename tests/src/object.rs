@@ -196,10 +196,15 @@ pub struct Repeated<'f> {
 
 /// Runs a program `times` over one frame that came in by an interface of this thread's namespace: each
 /// run sees what the one before it left.
-pub fn repeat<'f>(program: &ProgramFd, frame: &[u8], ifindex: u32, times: u32, out: &'f mut [u8]) -> Repeated<'f> {
-    // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-    let context = [0, u32::try_from(frame.len()).expect("a short frame"), 0, ifindex, 0, 0];
-    let ran = sys::run(program.as_fd(), frame, &context, 0, times, out);
+pub fn repeat<'f>(
+    hook: Hook,
+    program: &ProgramFd,
+    frame: &[u8],
+    ifindex: u32,
+    times: u32,
+    out: &'f mut [u8],
+) -> Repeated<'f> {
+    let ran = sys::run(program.as_fd(), frame, &hook.context(frame, ifindex), 0, times, out);
     let Ran { verdict, length, mean_ns } = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
     Repeated { verdict, frame: &out[..length], mean_ns }
 }

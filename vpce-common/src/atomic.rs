@@ -41,6 +41,10 @@ mod imp {
         // SAFETY: as the caller's.
         unsafe { intrinsics::atomic_xadd::<u32, u32, { AcqRel }>(at, value) }
     }
+    pub unsafe fn or(at: *mut u32, bits: u32) {
+        // SAFETY: as the caller's.
+        unsafe { intrinsics::atomic_or::<u32, u32, { AcqRel }>(at, bits) };
+    }
     pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
         // SAFETY: as the caller's.
         unsafe { intrinsics::atomic_cxchg::<u32, { AcqRel }, { intrinsics::AtomicOrdering::Acquire }>(at, old, new).0 }
@@ -65,6 +69,10 @@ mod imp {
     pub unsafe fn add(at: *mut u32, value: u32) -> u32 {
         // SAFETY: as the caller's.
         unsafe { AtomicU32::from_ptr(at) }.fetch_add(value, AcqRel)
+    }
+    pub unsafe fn or(at: *mut u32, bits: u32) {
+        // SAFETY: as the caller's.
+        unsafe { AtomicU32::from_ptr(at) }.fetch_or(bits, AcqRel);
     }
     pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
         // SAFETY: as the caller's.
@@ -106,6 +114,13 @@ impl Atomic32 {
     #[inline(always)]
     pub fn sub(&self, value: u32) -> u32 {
         self.add(value.wrapping_neg())
+    }
+
+    /// Sets bits.
+    #[inline(always)]
+    pub fn or(&self, bits: u32) {
+        // SAFETY: as in `load`.
+        unsafe { imp::or(self.0.get(), bits) }
     }
 
     /// Writes `new` if the value is `old`.

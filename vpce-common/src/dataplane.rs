@@ -8,8 +8,9 @@ use crate::{
     index,
     layout::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
-        Link, Local, Mapping, Pace, Settings, Stats, Transit,
+        Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
     },
+    path,
     wire::{Header, VlanHdr},
 };
 
@@ -124,6 +125,8 @@ pub trait Dataplane: Sized {
     fn free(&self, place: u32) -> Option<&Atomic32>;
     /// `FLOWS`
     fn flow(&self, slot: u32) -> Option<&Flow>;
+    /// `TRAFFIC` of this CPU
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic>;
     /// `STATS` of this CPU
     fn stats(&self, endpoint: u32) -> Option<&Stats>;
     /// `PACE` of this CPU
@@ -157,6 +160,11 @@ pub trait Dataplane: Sized {
     #[inline(always)]
     fn enter(&self, key: &FlowKey, slot: u32) -> bool {
         index::enter(self, key, slot)
+    }
+    /// [`path::relearn`]
+    #[inline(always)]
+    fn learn(&self, slot: u32, state: u32) {
+        let _ = path::relearn(self, slot, state);
     }
     /// [`index::put`]
     #[inline(always)]

@@ -12,8 +12,8 @@ use crate::{
     dataplane::{Dataplane, Frame},
     index,
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey,
-        Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Transit,
+        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
+        FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Traffic, Transit,
     },
     path::{End, Verdict, fast, leave, path, refuse},
     reap,
@@ -44,6 +44,7 @@ pub struct HostPlane {
     pub free: Vec<Atomic32>,
     pub flows: Vec<Flow>,
     pub buckets: Vec<Bucket>,
+    pub traffic: Vec<Traffic>,
     pub stats: Vec<Stats>,
     pub totals: Totals,
     pub pace: [Pace; 16],
@@ -81,7 +82,15 @@ impl HostPlane {
         }
         self.endpoints.push(endpoint);
         self.admissions.push(admission);
+        self.traffic.push(Traffic::default());
         self.stats.push(Stats::default());
+    }
+
+    /// Begins another epoch, as an agent does that has changed links, backends or endpoints.
+    pub fn begin_epoch(&mut self) {
+        if let Some(settings) = &mut self.settings {
+            settings.epoch = Epoch::after(settings.epoch);
+        }
     }
 
     /// Takes a frame through the path; it is rewritten in place.
@@ -261,6 +270,9 @@ impl Dataplane for HostPlane {
     }
     fn flow(&self, slot: u32) -> Option<&Flow> {
         at(&self.flows, slot)
+    }
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic> {
+        at(&self.traffic, endpoint)
     }
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         at(&self.stats, endpoint)

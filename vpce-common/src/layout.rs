@@ -4,19 +4,21 @@
 //! meaning raises [`LAYOUT`]: pinned maps outlive both sides.
 //!
 //! In cache lines of 64 bytes, a packet of an established flow touches: of what all flows share two of
-//! `SETTINGS` and one each of `HINTS` and `TOTALS`; one each of the two `LINKS`, the `ENDPOINTS`, `BACKENDS` and
-//! `STATS` entries that it goes by, and of `TRANSIT` where it is a reply; of its own one of `BUCKETS`, where it
+//! `SETTINGS` and one each of `HINTS` and `TOTALS`; one each of the `LINKS` and `TRAFFIC`
+//! entries that it goes by, and of `TRANSIT` where it is a reply; of its own one of `BUCKETS`, where it
 //! goes forward, and two of `FLOWS`. Only these last grow with the number of flows. It writes to `FLOWS` (when
 //! its numbers or the clock moved on) and to the counters of its CPU.
 
 mod counts;
 mod flow;
 mod messages;
+mod way;
 
 pub use self::{
-    counts::{Admission, Pace, Stats, Totals},
+    counts::{Admission, Pace, Stats, Totals, Traffic},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
+    way::{Epoch, Exit, Way},
 };
 use crate::{
     reason::REASONS,
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0004;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0005;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -55,6 +57,10 @@ pub struct Settings {
     pub fragments: u32,
     /// Jiffies of a second.
     pub second: u32,
+    /// The [`Epoch`]: another one whenever a link, a backend or an endpoint has become another.
+    pub epoch: u32,
+    /// Always 0.
+    pub reserved: u32,
     /// How flow records are found.
     pub index: Index,
 }
@@ -351,7 +357,7 @@ impl Endpoint {
 }
 
 const _: () = {
-    assert!(size_of::<Settings>() == 80);
+    assert!(size_of::<Settings>() == 88);
     assert!(size_of::<Bucket>() == 64);
     assert!(size_of::<Ingress>() == 8);
     assert!(size_of::<Link>() == 32);
@@ -366,13 +372,14 @@ const _: () = {
     assert!(size_of::<Admission>() == 64);
     assert!(size_of::<FlowKey>() == 16);
     assert!(size_of::<Ends>() == 48);
-    assert!(size_of::<Flow>() == 96);
+    assert!(size_of::<Flow>() == 128);
     assert!(size_of::<Datagram>() == 16);
     assert!(size_of::<FirstFragment>() == 12);
     assert!(size_of::<Ended>() == 80);
     assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
-    assert!(size_of::<Stats>() == 8 * (5 + REASONS));
+    assert!(size_of::<Traffic>() == 32);
+    assert!(size_of::<Stats>() == 8 * (1 + REASONS));
     assert!(size_of::<Totals>() == 8 * (5 + REASONS));
 };
 

@@ -147,6 +147,17 @@ pub struct EthHdr {
     pub kind: [u8; 2],
 }
 
+impl EthHdr {
+    /// Gives it other addresses: destination and source, as words that lie in memory as they do here.
+    #[inline(always)]
+    pub const fn readdress(&mut self, [a, b, c]: [u32; 3]) {
+        let ([t0, t1, t2, t3], [t4, t5, f0, f1], [f2, f3, f4, f5]) =
+            (a.to_ne_bytes(), b.to_ne_bytes(), c.to_ne_bytes());
+        self.to.set(Mac([t0, t1, t2, t3, t4, t5]));
+        self.from.set(Mac([f0, f1, f2, f3, f4, f5]));
+    }
+}
+
 /// The ICMP header (RFC 792).
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]

@@ -20,8 +20,9 @@ use vpce_common::{
     index,
     layout::{
         Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
-        Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
+        Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
     },
+    path,
 };
 
 #[map]
@@ -56,6 +57,8 @@ pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
 /// As of FLOWS.
 #[map]
 pub static BUCKETS: Array<Bucket> = Array::pinned(1024, BPF_F_MMAPABLE);
+#[map]
+pub static TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::pinned(16384, 0);
 #[map]
 pub static STATS: PerCpuArray<Stats> = PerCpuArray::pinned(16384, 0);
 #[map]
@@ -151,6 +154,10 @@ impl Dataplane for Kernel {
         FLOWS.get(slot)
     }
     #[inline(always)]
+    fn traffic(&self, endpoint: u32) -> Option<&Traffic> {
+        TRAFFIC.get(endpoint)
+    }
+    #[inline(always)]
     fn stats(&self, endpoint: u32) -> Option<&Stats> {
         STATS.get(endpoint)
     }
@@ -191,6 +198,10 @@ impl Dataplane for Kernel {
         (found != index::NONE).then_some(found)
     }
     #[inline(always)]
+    fn learn(&self, slot: u32, state: u32) {
+        learn(slot, state);
+    }
+    #[inline(always)]
     fn put(&self, key: &FlowKey, slot: u32) -> bool {
         // SAFETY: a valid key.
         unsafe { put(key, slot) != 0 }
@@ -218,6 +229,12 @@ unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
     // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
     index::look(&Kernel, key, but).unwrap_or(index::NONE)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn learn(slot: u32, state: u32) -> u32 {
+    path::relearn(&Kernel, slot, state).is_some().into()
 }
 
 #[inline(never)]

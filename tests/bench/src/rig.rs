@@ -108,7 +108,11 @@ fn setting(offloads: Offloads, measurements: &[Measurement], effort: Effort, not
             let values = |kind| measured(kind).and_then(|rounds| column(&rounds[place], number));
             // XDP is not for default offloads: it has no goal there.
             let asked = HOOKS.iter().zip(figure.goals).filter(|(mode, _)| offloads.suit(mode));
-            rows.extend(asked.map(|(mode, goals)| figure.row(offloads, mode, goals, values)));
+            let row = |(mode, goals): (&&'static str, &'static [_])| {
+                let row = figure.row(offloads, mode, goals, values);
+                if measurement.is_headline(offloads, mode) { row.headline() } else { row }
+            };
+            rows.extend(asked.map(row));
         }
     }
     rows
@@ -129,6 +133,16 @@ impl Measurement {
             Self::Flood(_) | Self::Trip if !on.kind.carries_udp() => Vec::new(),
             Self::Flood(flows) => vec![flood::run(on, flows, lasting)],
             Self::Trip => round_trip::run(on, effort.pick(20_000, 100_000)).to_vec(),
+        }
+    }
+
+    /// Whether a hook's figure of it stands on the project's first page: of each hook what it is for.
+    fn is_headline(self, offloads: Offloads, mode: &str) -> bool {
+        match (self, offloads) {
+            (Self::Flood(_) | Self::Connections, Offloads::Off) => true,
+            (Self::Stream, Offloads::Default) => true,
+            (Self::Trip, Offloads::Off) => mode == HOOKS[1],
+            _ => false,
         }
     }
 

@@ -16,6 +16,8 @@ pub enum Bound {
 pub struct Goal {
     bound: Bound,
     baseline: Option<String>,
+    /// Every round shall reach it, not the median alone.
+    always: bool,
 }
 
 /// One figure: a value of each round, and what others reached in the very same rounds.
@@ -47,13 +49,13 @@ impl Goal {
     /// The median of the rounds shall be so much or less, in the row's unit.
     #[must_use]
     pub fn at_most(bound: f64) -> Self {
-        Self { bound: Bound::AtMost(bound), baseline: None }
+        Self { bound: Bound::AtMost(bound), baseline: None, always: false }
     }
 
     /// The median of the rounds shall be so much or more.
     #[must_use]
     pub fn at_least(bound: f64) -> Self {
-        Self { bound: Bound::AtLeast(bound), baseline: None }
+        Self { bound: Bound::AtLeast(bound), baseline: None, always: false }
     }
 
     /// Makes the bound one of the ratio to a baseline: of the median of the rounds' ratios.
@@ -62,12 +64,30 @@ impl Goal {
         Self { baseline: Some(baseline.to_owned()), ..self }
     }
 
+    /// Makes it a promise: the worst of the rounds is judged.
+    #[must_use]
+    pub fn always(self) -> Self {
+        Self { always: true, ..self }
+    }
+
+    /// Whether what `line` says is good enough; without a figure it is not.
+    fn is_hit(&self, line: &Line) -> bool {
+        let judged = match self.bound {
+            _ if self.baseline.is_some() => line.ratio,
+            Bound::AtMost(_) if self.always => line.max,
+            Bound::AtLeast(_) if self.always => line.min,
+            _ => line.value,
+        };
+        judged.is_some_and(|judged| self.bound.holds(judged))
+    }
+
     /// The goal in words: `<= 50 ns`, `<= 0.8 x floor`.
     fn words(&self, unit: &str) -> String {
         let sign = if matches!(self.bound, Bound::AtMost(_)) { "<=" } else { ">=" };
         let bound = self.bound.value();
         match &self.baseline {
             Some(baseline) => format!("{sign} {bound} x {baseline}"),
+            None if self.always => format!("always {sign} {bound} {unit}"),
             None => format!("{sign} {bound} {unit}"),
         }
     }
@@ -115,12 +135,10 @@ impl Row {
     pub fn lines(&self, section: &str) -> Vec<Line> {
         let goals = self.goals.iter().map(|goal| {
             let mut line = self.line(section, goal.baseline.as_deref());
-            let judged = if goal.baseline.is_some() { line.ratio } else { line.value };
             let unit_of_bound = if goal.baseline.is_some() { line.baseline_value } else { Some(1.0) };
             line.target = unit_of_bound.map(|unit| unit * goal.bound.value());
             line.goal = Some(goal.words(self.unit));
-            // Without a figure the goal is missed.
-            line.hit = Some(judged.is_some_and(|judged| goal.bound.holds(judged)));
+            line.hit = Some(goal.is_hit(&line));
             line
         });
         let spoken_of = |name: &str| self.goals.iter().any(|goal| goal.baseline.as_deref() == Some(name));
@@ -196,6 +214,15 @@ mod tests {
         let lines = row().goal(Goal::at_most(59.0)).goal(Goal::at_least(0.8).of("floor")).lines("packet");
         let judged: Vec<_> = lines.iter().map(|line| (line.goal.as_deref(), line.hit)).collect();
         assert_eq!(judged, [(Some("<= 59 ns"), Some(false)), (Some(">= 0.8 x floor"), Some(true))]);
+    }
+
+    #[test]
+    fn a_promise_is_judged_by_the_worst_round() {
+        let lines = row().goal(Goal::at_most(60.0)).goal(Goal::at_most(60.0).always()).lines("packet");
+        let judged: Vec<_> = lines.iter().map(|line| (line.goal.as_deref(), line.hit)).collect();
+        assert_eq!(judged[..2], [(Some("<= 60 ns"), Some(true)), (Some("always <= 60 ns"), Some(false))]);
+        let lines = row().goal(Goal::at_least(40.0).always()).goal(Goal::at_least(41.0).always()).lines("packet");
+        assert_eq!((lines[0].hit, lines[1].hit), (Some(true), Some(false)));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
             .measured(vec![f64::from(alive[0])]),
         Row::new("kernel memory of one flow", "bytes").goal(Goal::at_most(230.0)).measured(vec![memory]),
         Row::new("agent with 1,048,576 flows, of a CPU", "%").goal(Goal::at_most(1.0)).measured(vec![share]),
-        Row::new("expiry of a flow among 1,048,576, late", "s").goal(Goal::at_most(1.0)).measured(late),
+        Row::new("expiry of a flow among 1,048,576, late", "s").goal(Goal::at_most(1.0).always()).measured(late),
     ]
 }
 

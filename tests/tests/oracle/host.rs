@@ -32,8 +32,14 @@ impl Gateway for Host {
             Step::Refuse(how) => {
                 self.0.settings = self.0.settings.map(|settings| Settings { refuse: *how, ..settings });
             }
-            Step::Generation(endpoint) => self.0.endpoints[*endpoint].generation += 1,
-            Step::Reach(backend, found) => self.0.backends[*backend].reachable = u16::from(*found),
+            Step::Generation(endpoint) => {
+                self.0.endpoints[*endpoint].generation += 1;
+                self.0.begin_epoch();
+            }
+            Step::Reach(backend, found) => {
+                self.0.backends[*backend].reachable = u16::from(*found);
+                self.0.begin_epoch();
+            }
             Step::Frame(ifindex, frame) => {
                 let mut out = frame.clone();
                 let verdict = match self.0.run(&mut out, *ifindex) {

@@ -39,6 +39,11 @@ impl<'o> Kernel<'o> {
         Self { object, runner: object.runner(), interfaces, plane, before: Vec::new(), skipped: 0 }
     }
 
+    fn begin_epoch(&mut self) {
+        self.plane.begin_epoch();
+        self.object.set("SETTINGS", 0, self.plane.settings.expect("settings"));
+    }
+
     /// Bytes of the shortest frame that the kernel runs the program on: at TC its IP headers are whole.
     fn shortest(&self, frame: &[u8]) -> usize {
         match (self.object.hook(), frame.get(12..14)) {
@@ -65,18 +70,20 @@ impl Gateway for Kernel<'_> {
     fn run(&mut self, step: &Step, wanted: Option<&End>) -> Option<End> {
         match step {
             Step::Refuse(how) => {
-                let settings = self.plane.settings.expect("settings");
-                self.object.set("SETTINGS", 0, Settings { refuse: *how, ..settings });
+                self.plane.settings = self.plane.settings.map(|settings| Settings { refuse: *how, ..settings });
+                self.object.set("SETTINGS", 0, self.plane.settings.expect("settings"));
             }
             Step::Generation(number) => {
                 let endpoint = &mut self.plane.endpoints[*number];
                 endpoint.generation += 1;
                 self.object.set("ENDPOINTS", *number, *endpoint);
+                self.begin_epoch();
             }
             Step::Reach(number, found) => {
                 let backend = &mut self.plane.backends[*number];
                 backend.reachable = u16::from(*found);
                 self.object.set("BACKENDS", *number, *backend);
+                self.begin_epoch();
             }
             Step::Frame(_, frame) if frame.len() < self.shortest(frame) => {
                 self.skipped += 1;

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use vpce_common::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment, Settings,
-        Station,
+        Backend, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
+        Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -64,6 +64,8 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
         errors: u32::MAX,
         fragments: LONG,
         second: 1000,
+        epoch: Epoch::FIRST,
+        reserved: 0,
         index: Index::new(RECORDS, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };

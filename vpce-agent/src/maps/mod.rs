@@ -12,7 +12,7 @@ use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
-    Backend, Dialled, Ended, Endpoint, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+    Backend, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
 };
 
 /// Open connections and free records of an endpoint, as read at one moment.
@@ -64,7 +64,9 @@ pub struct Maps {
     /// Free rings.
     pub free: Numbered<u32>,
     admissions: Numbered<[u32; 16]>,
-    /// Counters of each endpoint, in the order of `vpce_common::layout::Stats`.
+    /// What was translated of each endpoint, in the order of `vpce_common::layout::Traffic`.
+    pub traffic: PerCpu<{ size_of::<vpce_common::layout::Traffic>() / 8 }>,
+    /// Other counters of each endpoint, in the order of `vpce_common::layout::Stats`.
     pub stats: PerCpu<{ size_of::<vpce_common::layout::Stats>() / 8 }>,
     /// Counters of the gateway, in the order of `vpce_common::layout::Totals`.
     pub totals: PerCpu<{ size_of::<vpce_common::layout::Totals>() / 8 }>,
@@ -90,9 +92,37 @@ impl Maps {
             ended: Messages::open(object, "ENDED")?,
             free: Numbered::open(object, "FREE")?,
             admissions: Numbered::open(object, "ADMISSIONS")?,
+            traffic: PerCpu::open(object, "TRAFFIC")?,
             stats: PerCpu::open(object, "STATS")?,
             totals: PerCpu::open(object, "TOTALS")?,
         })
+    }
+
+    /// Writes what holds for the whole gateway; the epoch goes on.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn set_settings(&mut self, settings: Settings) -> Result<(), MapError> {
+        let epoch = Epoch::after(self.settings.get(0)?.epoch);
+        self.settings.set(0, Settings { epoch, ..settings })
+    }
+
+    /// Ends the epoch: for before links, backends or endpoints become others.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn end_epoch(&mut self) -> Result<(), MapError> {
+        let settings = self.settings.get(0)?;
+        self.settings.set(0, Settings { epoch: settings.epoch | Epoch::OVER, ..settings })
+    }
+
+    /// Begins another epoch: for after that.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn begin_epoch(&mut self) -> Result<(), MapError> {
+        let settings = self.settings.get(0)?;
+        self.set_settings(settings)
     }
 
     /// Open connections and free records of an endpoint now.

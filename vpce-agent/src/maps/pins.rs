@@ -5,7 +5,7 @@ use std::path::Path;
 use aya::maps::{MapInfo, MapType};
 use vpce_common::layout::{
     Admission, Backend, Bucket, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link, Local,
-    Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Transit,
+    Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
 };
 
 use crate::model::{MAX_MAPPINGS, MAX_PREFIXES};
@@ -111,6 +111,7 @@ pub const MAPS: &[Shape] = {
         Shape::new("FREE", Array, N, N, MaxFlows),
         Shape::new("FLOWS", Array, N, size_of::<Flow>(), MaxFlows),
         Shape::new("BUCKETS", Array, N, size_of::<Bucket>(), Buckets),
+        Shape::new("TRAFFIC", PerCpuArray, N, size_of::<Traffic>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("STATS", PerCpuArray, N, size_of::<Stats>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TOTALS", PerCpuArray, N, size_of::<Totals>(), Fixed(1)),
         Shape::new("PACE", PerCpuArray, N, size_of::<Pace>(), Fixed(MAX_LINKS)),

@@ -98,6 +98,8 @@ pub(super) fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
         errors: gateway.icmp_per_sec,
         fragments: FRAGMENTS_SECS.saturating_mul(facts.hertz),
         second: facts.hertz,
+        epoch: 0,
+        reserved: 0,
         index: Index::new(gateway.max_flows, facts.seed),
     }
 }

@@ -230,6 +230,7 @@ impl Gateway {
         }
         let entries = compile(&self.desired, &self.leases, &self.facts);
         // After a failure everything is read again.
+        let first = self.last.is_none();
         let observed = match (self.last.take(), against) {
             (Some(last), Against::LastPass) => last,
             (last, _) => observe(&self.dataplane.maps, &entries, last.as_ref())?,
@@ -240,6 +241,10 @@ impl Gateway {
             self.walk.forget(self.leases.end(), shortest_of_all(&self.desired));
         }
         apply(&mut self.dataplane.maps, &changes)?;
+        if first {
+            // Whoever wrote last may have ended in the middle of it.
+            self.dataplane.maps.begin_epoch()?;
+        }
         (self.last, self.is_changed) = (Some(entries), false);
         self.attach()?;
         Ok(changes.len())

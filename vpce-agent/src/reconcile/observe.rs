@@ -28,7 +28,8 @@ pub trait Reader {
 
 impl Reader for Maps {
     fn settings(&self) -> Result<Settings, MapError> {
-        self.settings.get(0)
+        // Epochs come and go with the changes: they are none.
+        Ok(Settings { epoch: 0, ..self.settings.get(0)? })
     }
     fn ingress(&self) -> Result<BTreeMap<Ingress, u32>, MapError> {
         self.ingress.all()

@@ -46,6 +46,13 @@ pub enum Change {
     SetIngress(Ingress, u32),
 }
 
+impl Change {
+    /// Whether flows keep some of what it changes, until another epoch begins.
+    pub(super) const fn is_known_to_flows(&self) -> bool {
+        matches!(self, Self::SetLink(..) | Self::SetBackend(..) | Self::SetEndpoint(..))
+    }
+}
+
 pub(super) const NO_LINK: Link = Link {
     ifindex: 0,
     address: Be32::new(0),

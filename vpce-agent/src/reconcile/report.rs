@@ -122,8 +122,8 @@ impl Gateway {
             let now = self.dataplane.maps.admission(number)?;
             let connections = &mut status.connections;
             (connections.open, connections.half_open, connections.peak) = (now.open, now.half_open, now.peak);
-            let [packets, bytes, reply_packets, reply_bytes, refused, dropped @ ..] =
-                self.dataplane.maps.stats.sum(number)?;
+            let [packets, bytes, reply_packets, reply_bytes] = self.dataplane.maps.traffic.sum(number)?;
+            let [refused, dropped @ ..] = self.dataplane.maps.stats.sum(number)?;
             status.forward = TrafficStatus { packets, bytes };
             status.reply = TrafficStatus { packets: reply_packets, bytes: reply_bytes };
             status.refused = refused;

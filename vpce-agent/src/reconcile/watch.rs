@@ -117,7 +117,7 @@ pub(super) fn expecting(maps: &Maps, leases: &Leases) -> Result<Alarms, MapError
 }
 
 fn counts(stats: &[u64; STATS], now: AdmissionNow, limit: u32) -> Counts {
-    let [_, _, _, _, _, dropped @ ..] = stats;
+    let [_, dropped @ ..] = stats;
     let of = |reason: DropReason| dropped[reason.place()];
     Counts {
         limit_reached: of(DropReason::LimitReached),

@@ -25,10 +25,11 @@ pub struct Admission {
     pub half_open: Atomic32,
 }
 
-/// Value of `STATS` (per CPU), by number of the endpoint.
+/// Value of `TRAFFIC` (per CPU), by number of the endpoint: what every translated packet writes, apart from
+/// all else, so that it stays in the caches of many endpoints.
 #[repr(C)]
 #[derive(Debug, Default)]
-pub struct Stats {
+pub struct Traffic {
     /// Packets translated from clients to the backend.
     pub forward_packets: Counter,
     /// Their bytes, Ethernet header included.
@@ -37,6 +38,12 @@ pub struct Stats {
     pub reply_packets: Counter,
     /// Their bytes, Ethernet header included.
     pub reply_bytes: Counter,
+}
+
+/// Value of `STATS` (per CPU), by number of the endpoint.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Stats {
     /// Connections refused: first segments that opened no flow.
     pub refused: Counter,
     /// Packets dropped or refused, by reason.

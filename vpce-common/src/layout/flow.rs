@@ -1,6 +1,6 @@
 //! Flow records: the one part of the layout that several CPUs write at once.
 
-use super::Station;
+use super::{Epoch, Station, Way};
 use crate::{
     atomic::Atomic32,
     checksum::Delta,
@@ -67,6 +67,14 @@ impl Bucket {
     pub fn way(&self, number: usize) -> &Atomic32 {
         &self.0[number % WAYS]
     }
+
+    /// All entries, two in a word: that with the lower number in the lower half.
+    #[inline(always)]
+    pub fn pairs(&self) -> impl Iterator<Item = u64> {
+        let first = (&raw const self.0).cast::<u64>();
+        // SAFETY: within the bucket, which is aligned to more; a word is read at once, as each entry is.
+        (0..WAYS / 2).map(move |pair| unsafe { first.add(pair).read_volatile() })
+    }
 }
 
 impl FlowKey {
@@ -94,8 +102,8 @@ impl FlowKey {
 
 /// Value of `FLOWS`, by number of the record: both translations of one connection, and its state.
 ///
-/// 96 bytes, one and a half cache lines: the array begins on a line, so no record touches a third one.
-/// What packets write comes first, apart from most of what they only read.
+/// Two cache lines: the array begins on one. What packets write comes first, apart from most of what they
+/// only read.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct Flow {
@@ -113,10 +121,14 @@ pub struct Flow {
     pub backend_ack: Atomic32,
     /// Number of the link that the client came in by last.
     pub client_link: Atomic32,
+    /// When `way` was learnt.
+    pub epoch: Epoch,
     /// Who it came from there, the client or its router: the words of a [`Station`].
     client: [Atomic32; 4],
     /// Written by the one CPU that opens the flow, before others can find it.
     pub ends: core::cell::UnsafeCell<Ends>,
+    /// Where its packets leave, as of `epoch`.
+    pub way: Way,
 }
 
 /// The constant part of a flow.
@@ -175,7 +187,8 @@ impl Flow {
     /// Notes where the client is now.
     #[inline(always)]
     pub fn meet(&self, link: u32, station: Station) {
-        if self.client_link.load() != link {
+        let moved = self.client_link.load() != link;
+        if moved {
             self.client_link.store(link);
         }
         for (now, then) in self.client.iter().zip(station.words()) {
@@ -183,6 +196,9 @@ impl Flow {
             if now.load() != then {
                 now.store(then);
             }
+        }
+        if moved {
+            self.epoch.forget();
         }
     }
 
@@ -194,6 +210,13 @@ impl Flow {
         Station::from_words([a.load(), b.load(), c.load(), d.load()])
     }
 
+    /// The words that begin with the client's MAC.
+    #[must_use]
+    #[inline(always)]
+    pub fn client_mac(&self) -> [u32; 2] {
+        [self.client[0].load(), self.client[1].load()]
+    }
+
     /// Writes the constant part.
     ///
     /// # Safety
@@ -202,5 +225,6 @@ impl Flow {
     pub unsafe fn set_ends(&self, ends: Ends) {
         // SAFETY: the caller's promise.
         unsafe { *self.ends.get() = ends }
+        self.epoch.forget();
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     exit,
-    leave::{Outcome, What},
+    leave::{Outcome, What, count},
     link::{ETH, endpoint},
     packet::{self, Part},
     transport::Transport,
@@ -15,7 +15,7 @@ use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
     index,
-    layout::{Ends, Flow, Ingress, Link, Segment, Settings, Station},
+    layout::{Epoch, Exit, Flow, Ingress, Link, Segment, Settings, Station},
     reason::DropReason,
     state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
     wire::{Be32, ETHERTYPE_IPV4, EthHdr, Ipv4Hdr, Mac, TCP, UDP},
@@ -118,19 +118,19 @@ fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     if !in_midst::<T>(state) || !flow.knows(packet.link_number, station) {
         return None;
     }
-    let backend = plane.backend(ends.backend)?;
-    if backend.reachable == 0 {
+    let epoch = packet.settings.epoch;
+    let exit = flow.epoch.is(epoch).then(|| flow.way.forward())?;
+    if !open(&exit, transport.needs(packet.cut_into, packet.ip).bytes) {
         return None;
     }
-    let link = way(plane, ends, backend.link, transport.needs(packet.cut_into, packet.ip).bytes)?;
     if !transport.track(flow, state, Side::Client, plane.jiffies()).believed {
         return None;
     }
-    resend(packet.eth, link, backend.station);
+    packet.eth.readdress(exit.ethernet);
     exit::readdress(packet.ip, ends.transit, ends.server, ends.forward_ip);
     let addresses = ends.forward_ip.without(Delta::HOP);
     transport.translate(frame, ends.transit_port, ends.server_port, ends.forward_transport, addresses);
-    Some(leave(plane, flow, state, Outcome::left(What::Forwarded, link), packet.length, done))
+    Some(leave(plane, flow, state, epoch, Outcome::by(What::Forwarded, &exit), packet.length, done))
 }
 
 #[inline(always)]
@@ -152,19 +152,22 @@ fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     if !in_midst::<T>(state) || !transit || !server || !same {
         return None;
     }
-    let station = flow.client();
-    if plane.backend(ends.backend)?.vpc != packet.link.vpc || station.vtep != Be32::new(0) {
+    let epoch = packet.settings.epoch;
+    if !flow.epoch.is(epoch) || flow.way.vpc() != u32::from(packet.link.vpc) {
         return None;
     }
-    let link = way(plane, ends, flow.client_link.load(), transport.needs(packet.cut_into, packet.ip).bytes)?;
+    let exit = flow.way.reply(flow.client_mac());
+    if !open(&exit, transport.needs(packet.cut_into, packet.ip).bytes) {
+        return None;
+    }
     if !transport.track(flow, state, Side::Backend, plane.jiffies()).believed {
         return None;
     }
-    resend(packet.eth, link, station);
+    packet.eth.readdress(exit.ethernet);
     exit::readdress(packet.ip, ends.key.endpoint, ends.key.client, ends.reply_ip);
     let addresses = ends.reply_ip.without(Delta::HOP);
     transport.translate(frame, ends.key.endpoint_port, ends.key.client_port, ends.reply_transport, addresses);
-    Some(leave(plane, flow, state, Outcome::left(What::Replied, link), packet.length, done))
+    Some(leave(plane, flow, state, epoch, Outcome::by(What::Replied, &exit), packet.length, done))
 }
 
 /// A flow whose packets change nothing of its state: of UDP it does not matter whether there was an answer.
@@ -174,33 +177,59 @@ fn in_midst<T: Transport>(state: u32) -> bool {
     state & BITS == OPEN | ANSWERED | ESTABLISHED
 }
 
-/// The link that a packet of so many bytes leaves by, where nothing keeps it in, and nothing is to be
-/// wrapped around it.
+/// Whether a packet of so many bytes can leave there.
 #[inline(always)]
-fn way<'p, D: Dataplane>(plane: &'p D, ends: &Ends, number: u32, bytes: u32) -> Option<&'p Link> {
-    let endpoint = plane.endpoint(ends.endpoint)?;
-    let link = plane.link(number)?;
-    let open = endpoint.generation == ends.generation && link.ifindex != 0;
-    (open && link.segment == Segment::UNTAGGED && bytes <= link.mtu).then_some(link)
+const fn open(exit: &Exit, bytes: u32) -> bool {
+    exit.out != 0 && bytes <= exit.mtu
 }
 
+/// Lets a flow in the midst of its connection learn where its packets leave, for the next one to go by
+/// the fast lane; `slot` is its record's number.
 #[inline(always)]
-fn resend(eth: &mut EthHdr, link: &Link, station: Station) {
-    eth.to.set(station.mac);
-    eth.from.set(link.mac);
+pub(super) fn learn<D: Dataplane, T: Transport>(plane: &D, settings: &Settings, flow: &Flow, state: u32, slot: u32) {
+    if in_midst::<T>(state) && settings.epoch & Epoch::OVER == 0 && !flow.epoch.is(settings.epoch) {
+        plane.learn(slot, state);
+    }
 }
 
-/// Lets a translated packet go, unless its record was taken for another flow meanwhile.
+/// Learns the way of the flow in `slot` anew, if it is still the one that had `state`.
+#[inline(always)]
+pub fn relearn<D: Dataplane>(plane: &D, slot: u32, state: u32) -> Option<()> {
+    // Before all that is learnt: should the agent change it meanwhile, it is of an epoch that is over.
+    let epoch = plane.settings()?.epoch_now();
+    let flow = plane.flow(slot)?;
+    let ends = flow.ends();
+    let current = plane.endpoint(ends.endpoint)?.generation == ends.generation;
+    let backend = plane.backend(ends.backend)?;
+    let to_backend = plane.link(backend.link)?;
+    if epoch & Epoch::OVER != 0 || !current || !flow.epoch.lock() {
+        return None;
+    }
+    // Only now: from here on it is forgotten when the client moves.
+    let to_client = plane.link(flow.client_link.load());
+    let plain = |link: &&Link| link.ifindex != 0 && link.segment == Segment::UNTAGGED;
+    let ways = to_client.filter(plain).filter(|_| backend.reachable != 0 && plain(&to_backend));
+    flow.way.write(ways.map(|to_client| (backend, to_backend, to_client)));
+    if !state::still(flow, state) {
+        flow.epoch.forget();
+    }
+    flow.epoch.publish(epoch);
+    Some(())
+}
+
+/// Lets a translated packet go, unless its record was taken for another flow meanwhile, or its way is
+/// being learnt anew.
 #[inline(always)]
 fn leave<D: Dataplane, R>(
     plane: &D,
     flow: &Flow,
     state: u32,
+    epoch: u32,
     left: Outcome,
     bytes: usize,
     done: impl Fn(Outcome) -> R,
 ) -> R {
-    if state::still(flow, state) {
+    if state::still(flow, state) && flow.epoch.is(epoch) {
         end(plane, flow, left, bytes, done)
     } else {
         end(plane, flow, Outcome::dropped(DropReason::Contended), bytes, done)
@@ -209,8 +238,6 @@ fn leave<D: Dataplane, R>(
 
 #[inline(always)]
 fn end<D: Dataplane, R>(plane: &D, flow: &Flow, outcome: Outcome, bytes: usize, done: impl Fn(Outcome) -> R) -> R {
-    if let Some(stats) = plane.stats(flow.ends().endpoint) {
-        stats.record(0, outcome, bytes as u64);
-    }
+    count(plane, flow.ends().endpoint, 0, outcome, bytes as u64);
     done(outcome)
 }

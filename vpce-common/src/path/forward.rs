@@ -1,6 +1,6 @@
 //! From the client to the backend, on a known flow.
 
-use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
+use super::{Ended, Stage, exit, fast, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
@@ -37,6 +37,7 @@ pub(super) fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
         // Answers must not go to whoever forges a segment.
         flow.meet(arrival.link_number, arrival.station);
     }
+    fast::learn::<D, T>(plane, arrival.settings, flow, state, slot);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.transit, ends.server, ends.forward_ip);

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     checksum::{Delta, fold},
     dataplane::{Dataplane, Frame},
-    layout::{Link, Stats, Totals},
+    layout::{Exit, Link, Stats, Totals, Traffic},
     reason::DropReason,
     wire::{ETHERTYPE_IPV4, ETHERTYPE_VLAN, EthHdr, Ipv4Hdr, UDP, UdpHdr, VXLAN_PORT, VXLAN_VNI, VlanHdr, VxlanHdr},
 };
@@ -37,10 +37,10 @@ pub(super) enum What {
 impl Outcome {
     pub(super) const PASSED: Self = Self { what: What::Passed, reason: DropReason::Internal, out: 0, peer: 0 };
 
-    /// It left by a link.
+    /// It left by the way that its flow knows.
     #[inline(always)]
-    pub(super) const fn left(what: What, link: &Link) -> Self {
-        Self { what, reason: DropReason::Internal, out: link.ifindex, peer: link.peer }
+    pub(super) const fn by(what: What, exit: &Exit) -> Self {
+        Self { what, reason: DropReason::Internal, out: exit.interface(), peer: exit.peer() }
     }
 
     pub(super) const fn dropped(reason: DropReason) -> Self {
@@ -95,10 +95,10 @@ impl Totals {
     }
 }
 
-impl Stats {
-    /// Counts one packet of the endpoint.
+impl Traffic {
+    /// Counts one packet of the endpoint, if it was translated.
     #[inline(always)]
-    pub(super) fn record(&self, refused: u8, outcome: Outcome, bytes: u64) {
+    pub(super) fn record(&self, outcome: Outcome, bytes: u64) {
         match outcome.what {
             What::Forwarded => {
                 self.forward_packets.add(1);
@@ -108,12 +108,31 @@ impl Stats {
                 self.reply_packets.add(1);
                 self.reply_bytes.add(bytes);
             }
-            What::Dropped => {
-                self.dropped[outcome.reason.place()].add(1);
-                self.refused.add(refused.into());
-            }
-            What::Passed | What::Answered => {}
+            What::Passed | What::Answered | What::Dropped => {}
         }
+    }
+}
+
+impl Stats {
+    /// Counts one packet of the endpoint, if it was dropped.
+    #[inline(always)]
+    pub(super) fn record(&self, refused: u8, outcome: Outcome) {
+        if outcome.is_drop() {
+            self.dropped[outcome.reason.place()].add(1);
+            self.refused.add(refused.into());
+        }
+    }
+}
+
+/// Counts one packet of an endpoint.
+#[inline(always)]
+pub(super) fn count<D: Dataplane>(plane: &D, endpoint: u32, refused: u8, outcome: Outcome, bytes: u64) {
+    if outcome.is_drop() {
+        if let Some(stats) = plane.stats(endpoint) {
+            stats.record(refused, outcome);
+        }
+    } else if let Some(traffic) = plane.traffic(endpoint) {
+        traffic.record(outcome, bytes);
     }
 }
 
@@ -126,10 +145,8 @@ pub fn leave<'f, D: Dataplane, F: Frame<'f>>(plane: &D, frame: &F, end: &mut End
     // Of the tenant's frame: Ethernet, and what follows.
     let bytes = (frame.length() + size_of::<EthHdr>()).saturating_sub(end.head() as usize);
     let outcome = carry_out(plane, frame, end);
-    if end.endpoint.get() != NOBODY
-        && let Some(stats) = plane.stats(end.endpoint.get())
-    {
-        stats.record(end.refused.get(), outcome, bytes as u64);
+    if end.endpoint.get() != NOBODY {
+        count(plane, end.endpoint.get(), end.refused.get(), outcome, bytes as u64);
     }
     outcome
 }

@@ -27,7 +27,7 @@ mod transport;
 
 pub use self::{
     end::End,
-    fast::fast,
+    fast::{fast, relearn},
     leave::{Outcome, leave},
     refuse::refuse,
 };
@@ -201,6 +201,13 @@ fn unfit<D: Dataplane>(plane: &D, arrival: &Arrival<'_>, ip: &Ipv4Hdr) {
 }
 
 impl Settings {
+    /// The epoch at this moment, read before whatever is read after it.
+    #[inline(always)]
+    fn epoch_now(&self) -> u32 {
+        // SAFETY: a valid reference.
+        unsafe { (&raw const self.epoch).read_volatile() }
+    }
+
     /// Whether the address is of the transit range.
     #[inline(always)]
     fn is_transit(&self, address: Be32) -> bool {

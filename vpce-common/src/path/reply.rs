@@ -1,6 +1,6 @@
 //! From the backend to the client.
 
-use super::{Ended, Stage, exit, fragment, link::Arrival, packet::Part, transport::Transport};
+use super::{Ended, Stage, exit, fast, fragment, link::Arrival, packet::Part, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
@@ -28,6 +28,7 @@ pub(super) fn reply<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
     let leave = exit::to_client(plane, arrival, ip, flow, ends, packet.needs(arrival.cut_into, ip))?;
     let noted = packet.track(flow, state, Side::Backend, plane.jiffies());
     slots::settle(plane, ends.endpoint, slot, noted.change);
+    fast::learn::<D, T>(plane, arrival.settings, flow, state, slot);
     fragment::note(plane, arrival, ip, part, slot, state);
 
     exit::readdress(ip, ends.key.endpoint, ends.key.client, ends.reply_ip);

@@ -6,8 +6,8 @@ use vpce_common::{
     checksum,
     host::{HostPlane, SEED},
     layout::{
-        ADDRESS_SLOTS, Backend, Dialled, Endpoint, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET,
-        Segment, Settings, Station,
+        ADDRESS_SLOTS, Backend, Dialled, Endpoint, Epoch, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping,
+        RESET, Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -102,8 +102,8 @@ impl Size {
 
 impl Gateway {
     /// Loads the program on maps of its own; clients and backends are one VPC where `interfaces` are one.
-    pub fn load(rig: &Rig, name: &str, size: Size, interfaces: [u32; 2]) -> Self {
-        let object = Object::beside(rig, Hook::Xdp, name, size.records());
+    pub fn load(rig: &Rig, hook: Hook, name: &str, size: Size, interfaces: [u32; 2]) -> Self {
+        let object = Object::beside(rig, hook, name, size.records());
         let plane = plane(size, interfaces);
         object.fill(&plane);
         Self { object, interfaces, size, plane, flows: size.flows(0), sent: [0; 2] }
@@ -234,6 +234,8 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
         errors: 1000,
         fragments: LONG,
         second: 1000,
+        epoch: Epoch::FIRST,
+        reserved: 0,
         index: Index::new(size.endpoints * size.slots, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };

@@ -15,7 +15,7 @@ use std::{collections::HashMap, process::Command};
 use aya::programs::ProgramFd;
 use nix::net::if_::if_nametoindex;
 use vpce_tests::{
-    Link, Rig,
+    Hook, Link, Rig,
     frames::flag::{ACK, FIN, RST, SYN},
     object::on_cpu,
     output,
@@ -58,12 +58,13 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
         before_others();
         let mut bench = Bench {
             rig: &rig,
-            harness: Harness::load(2 << MOST),
+            harness: Harness::load(Hook::Xdp, 2 << MOST),
             rounds: effort.rounds(),
             times: effort.pick(1 << 17, 1 << 19),
             laid: Vec::new(),
         };
         let mut rows = bench.established();
+        rows.extend(bench.classifier());
         rows.extend(bench.endpoints());
         rows.extend(bench.openings());
         rows.extend(bench.passed());
@@ -96,7 +97,7 @@ impl Bench<'_> {
         let [client, backend] = [interface(self.rig.client_link(1)), interface(self.rig.backend_link(1))];
         let size = Size { endpoints: 1, slots: 1 << MOST };
         let mut floors = Floors::of(&mut self.harness);
-        let mut gateway = Gateway::load(self.rig, "flows", size, [client, backend]);
+        let mut gateway = Gateway::load(self.rig, Hook::Xdp, "flows", size, [client, backend]);
         let mut rows = Vec::new();
         for (bits, ratios, nanoseconds) in FLOWS {
             gateway.renew();
@@ -149,6 +150,46 @@ impl Bench<'_> {
         }
     }
 
+    /// One flow's packets at the TC hook, where checksums are changed by the kernel's helpers; the floors are
+    /// those of XDP.
+    fn classifier(&mut self) -> Vec<Row> {
+        let interfaces = [interface(self.rig.client_link(1)), interface(self.rig.backend_link(1))];
+        let size = Size { endpoints: 1, slots: 4096 };
+        let (mut ours, mut others) = (Harness::load(Hook::Tc, 2), Harness::load(Hook::Xdp, 2));
+        let mut floors = Floors::of(&mut others);
+        let mut gateway = Gateway::load(self.rig, Hook::Tc, "classifier", size, interfaces);
+        gateway.open(&mut ours, 0);
+        floors.grow(&size.flows(0), interfaces);
+        let mut samples: [[Vec<f64>; 3]; 2] = Default::default();
+        for round in 0..=self.rounds {
+            for (side, samples) in samples.iter_mut().enumerate() {
+                let (run, from) = (gateway.data(side), interfaces[side]);
+                let end = if side == CLIENT { Counted::Forwarded } else { Counted::Replied };
+                let nothing = copy(&ours.nothing);
+                let lay = copy(&ours.segments);
+                let harness = ours.measure(&lay, &nothing, &run, from, self.times).nanoseconds;
+                let took = gateway.measure(&mut ours, &run, self.times, from, &[(end, self.times)]);
+                gateway.saw(side, self.times);
+                let (nothing, lay) = (copy(&others.nothing), copy(&others.segments));
+                let bare = others.measure(&lay, &nothing, &run, from, self.times).nanoseconds;
+                let floors = [1, 0].map(|floor| {
+                    let program = copy(&others.floors[floor]);
+                    others.measure(&lay, &program, &run, from, self.times).nanoseconds - bare
+                });
+                if round > 0 {
+                    let figures = [took.nanoseconds - harness, floors[0], floors[1]];
+                    samples.iter_mut().zip(figures).for_each(|(samples, figure)| samples.push(figure));
+                }
+            }
+        }
+        gateway.reset(&mut ours);
+        let rows = samples.into_iter().zip(DIRECTIONS).map(|([took, state, stateless], direction)| {
+            let row = Row::new(format!("{direction}, 1 flow, at TC"), "ns").measured(took);
+            row.beside(STATE, state).beside(STATELESS, stateless)
+        });
+        rows.collect()
+    }
+
     /// The same flows on one endpoint, and spread over very many.
     fn endpoints(&mut self) -> Vec<Row> {
         const BITS: u32 = 17;
@@ -157,7 +198,7 @@ impl Bench<'_> {
         let sizes = [Size { endpoints: 1, slots: 1 << BITS }, Size { endpoints: MANY, slots: 16 }];
         let mut gateways: Vec<_> = (1..)
             .zip(sizes)
-            .map(|(n, size)| Gateway::load(self.rig, &format!("endpoints-{n}"), size, interfaces))
+            .map(|(n, size)| Gateway::load(self.rig, Hook::Xdp, &format!("endpoints-{n}"), size, interfaces))
             .collect();
         for gateway in &mut gateways {
             gateway.open(&mut self.harness, BITS);
@@ -198,7 +239,7 @@ impl Bench<'_> {
         const B: u16 = FROM_BACKEND;
         let [syn, ack, fin, rst] = [SYN, ACK, FIN, RST].map(u16::from);
         let client = interface(self.rig.client_link(1));
-        let gateway = Gateway::load(self.rig, "openings", Size { endpoints: 1, slots: 4096 }, [client; 2]);
+        let gateway = Gateway::load(self.rig, Hook::Xdp, "openings", Size { endpoints: 1, slots: 4096 }, [client; 2]);
         let short = [syn, rst];
         let whole = [syn, B | syn | ack, ack, fin | ack, B | fin | ack, ack];
         let mut samples: [Vec<f64>; 2] = Default::default();
@@ -234,7 +275,7 @@ impl Bench<'_> {
         const BITS: u32 = 10;
         let attached = interface(self.rig.client_link(1));
         let other = interface(self.rig.client_link(2));
-        let gateway = Gateway::load(self.rig, "passed", Size { endpoints: 1, slots: 4096 }, [attached; 2]);
+        let gateway = Gateway::load(self.rig, Hook::Xdp, "passed", Size { endpoints: 1, slots: 4096 }, [attached; 2]);
         let flows = Size { endpoints: 1, slots: 4096 }.flows(BITS);
         let elsewhere = vpce_tests_ebpf::harness::Flows { endpoint: flows.endpoint + 1, ..flows };
         let run = |to, flows| {

@@ -27,7 +27,7 @@ static TRACKED: HashMap<Key, Tracked> = HashMap::with_max_entries(ENTRIES, 0);
 /// A stateless NAT.
 #[xdp(frags)]
 pub fn floor(ctx: XdpContext) -> u32 {
-    let Some(frame) = Headers::of(&ctx) else { return XDP_PASS };
+    let Some(frame) = Headers::of(ctx.data(), ctx.data_end()) else { return XDP_PASS };
     let Some(key) = key(&ctx, frame) else { return XDP_PASS };
     // SAFETY: preallocated entries stay readable, and nobody changes them.
     let Some(translation) = (unsafe { TRANSLATIONS.get(key) }) else { return XDP_PASS };
@@ -37,7 +37,7 @@ pub fn floor(ctx: XdpContext) -> u32 {
 /// One that notes when a flow was last used, and counts its packets and bytes.
 #[xdp(frags)]
 pub fn floor_state(ctx: XdpContext) -> u32 {
-    let Some(frame) = Headers::of(&ctx) else { return XDP_PASS };
+    let Some(frame) = Headers::of(ctx.data(), ctx.data_end()) else { return XDP_PASS };
     let Some(key) = key(&ctx, frame) else { return XDP_PASS };
     let Some(tracked) = TRACKED.get_ptr_mut(key) else { return XDP_PASS };
     // SAFETY: as above; each flow is used by one CPU, so that not even atomics are paid for.

@@ -5,8 +5,6 @@
 
 use core::arch::asm;
 
-use aya_ebpf::programs::XdpContext;
-
 /// Ethernet, IPv4 and TCP header.
 pub const HEADERS: usize = 14 + 20 + 20;
 
@@ -17,9 +15,8 @@ pub struct Headers(usize);
 impl Headers {
     /// Of the frame of this run.
     #[inline(always)]
-    pub fn of(ctx: &XdpContext) -> Option<Self> {
-        let start = ctx.data();
-        (start + HEADERS <= ctx.data_end()).then_some(Self(start))
+    pub fn of(start: usize, end: usize) -> Option<Self> {
+        (start + HEADERS <= end).then_some(Self(start))
     }
 
     /// Reads what lies at `AT`.

@@ -3,10 +3,14 @@
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
 use aya_ebpf::{
-    bindings::xdp_action::{XDP_ABORTED, XDP_TX},
-    macros::{map, xdp},
+    EbpfContext,
+    bindings::{
+        TC_ACT_OK, TC_ACT_SHOT,
+        xdp_action::{XDP_ABORTED, XDP_TX},
+    },
+    macros::{classifier, map, xdp},
     maps::{Array, ProgramArray},
-    programs::XdpContext,
+    programs::{TcContext, XdpContext},
 };
 use vpce_tests_ebpf::harness::{BACKEND, CLIENT, FROM_BACKEND, Pair, Run, Side};
 
@@ -18,6 +22,9 @@ static RUN: Array<Run> = Array::with_max_entries(1, 0);
 /// The program under test.
 #[map]
 static UNDER_TEST: ProgramArray = ProgramArray::with_max_entries(1, 0);
+/// That of the TC hook.
+#[map]
+static UNDER_TEST_TC: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// TTL 64 and TCP: bytes 22 and 23.
 const TTL_AND_PROTOCOL: u64 = 64 | 6 << 8;
@@ -27,9 +34,26 @@ const WINDOW: u64 = 0xffff;
 /// A segment of an established flow: another flow each time.
 #[xdp(frags)]
 pub fn segments(ctx: XdpContext) -> u32 {
-    let (Some(frame), Some(run)) = (Headers::of(&ctx), RUN.get_ptr_mut(0)) else { return XDP_ABORTED };
+    if segment(Headers::of(ctx.data(), ctx.data_end())).is_some() {
+        call(&ctx, &UNDER_TEST);
+    }
+    XDP_ABORTED
+}
+
+/// The same at the TC hook.
+#[classifier]
+pub fn segments_tc(ctx: TcContext) -> i32 {
+    if segment(Headers::of(ctx.data(), ctx.data_end())).is_some() {
+        call(&ctx, &UNDER_TEST_TC);
+    }
+    TC_ACT_SHOT
+}
+
+#[inline(always)]
+fn segment(frame: Option<Headers>) -> Option<()> {
+    let frame = frame?;
     // SAFETY: an entry of an array map stays where it is; nobody else writes it during a run.
-    let run = unsafe { &mut *run };
+    let run = unsafe { &mut *RUN.get_ptr_mut(0)? };
     let (number, before) = run.flows.pick(run.count);
     run.count += 1;
     let (endpoint, index) = run.flows.place(number);
@@ -40,13 +64,15 @@ pub fn segments(ctx: XdpContext) -> u32 {
     };
     let number = side.begins.wrapping_add(before.wrapping_mul(run.payload));
     lay(frame, side, pair, (number, side.acknowledges), run.script[0]);
-    call(&ctx)
+    Some(())
 }
 
 /// The next step of a flow's script: one flow after the other.
 #[xdp(frags)]
 pub fn scripts(ctx: XdpContext) -> u32 {
-    let (Some(frame), Some(run)) = (Headers::of(&ctx), RUN.get_ptr_mut(0)) else { return XDP_ABORTED };
+    let (Some(frame), Some(run)) = (Headers::of(ctx.data(), ctx.data_end()), RUN.get_ptr_mut(0)) else {
+        return XDP_ABORTED;
+    };
     // SAFETY: as above.
     let run = unsafe { &mut *run };
     let step = run.step;
@@ -80,13 +106,20 @@ pub fn scripts(ctx: XdpContext) -> u32 {
         run.next[BACKEND] = backend.wrapping_add(counts);
         lay(frame, &run.sides[BACKEND], pair, numbers, flags);
     }
-    call(&ctx)
+    call(&ctx, &UNDER_TEST);
+    XDP_ABORTED
 }
 
 /// Costs nothing: what is measured with it is the harness.
 #[xdp(frags)]
 pub fn nothing(_ctx: XdpContext) -> u32 {
     XDP_TX
+}
+
+/// The same at the TC hook.
+#[classifier]
+pub fn nothing_tc(_ctx: TcContext) -> i32 {
+    TC_ACT_OK
 }
 
 /// Writes all headers, checksums right.
@@ -110,12 +143,11 @@ fn lay(frame: Headers, side: &Side, pair: Pair, (number, acknowledged): (u32, u3
     frame.set::<46, u64>(offset_and_flags | WINDOW << 16 | u64::from(tcp) << 32);
 }
 
+/// Goes on with the program under test; comes back where there is none.
 #[inline(always)]
-fn call(ctx: &XdpContext) -> u32 {
+fn call(ctx: &impl EbpfContext, program: &ProgramArray) {
     // SAFETY: the context of this run.
-    unsafe { UNDER_TEST.tail_call(ctx, 0) };
-    // There is none.
-    XDP_ABORTED
+    unsafe { program.tail_call(ctx, 0) };
 }
 
 #[panic_handler]

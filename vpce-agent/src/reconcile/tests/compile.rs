@@ -111,6 +111,8 @@ fn settings_are_in_ticks_and_wire_order() {
         errors: 1000,
         fragments: 30 * 250,
         second: 250,
+        epoch: 0,
+        reserved: 0,
         index: Index::new(desired.gateway.max_flows, SEED),
     };
     assert_eq!(settings, expected);

@@ -34,6 +34,8 @@ const NOTHING: Entries = Entries {
         errors: 0,
         fragments: 0,
         second: 0,
+        epoch: 0,
+        reserved: 0,
         index: Index { seed: [0; 5], mask: 0, reserved: 0 },
     },
     ingress: BTreeMap::new(),
@@ -174,6 +176,14 @@ impl Kernel for Maps {
             Change::SetMapping(key, mapping) => drop(mappings.insert(key, mapping)),
             Change::SetIngress(key, link) => drop(ingress.insert(key, link)),
         }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self) -> Result<(), MapError> {
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self) -> Result<(), MapError> {
         Ok(())
     }
 }

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{atomic::Counter, layout::Flow};
+use crate::{
+    atomic::Counter,
+    layout::{Epoch, Flow},
+};
 
 const ACK: Tcp = Tcp { flags: "A", seq: 1001, ack: 5001 };
 const ANSWER: Tcp = Tcp { flags: "A", seq: 5001, ack: 1001 };
@@ -19,10 +22,16 @@ fn connect(plane: &HostPlane, port: u16) -> u16 {
     transit_port
 }
 
+/// Lets a flow learn where its packets leave.
+fn learn(plane: &HostPlane, port: u16) {
+    assert_eq!(plane.by_stages(&mut from_client(port, ACK, &[]), CLIENT_SIDE, 0), Verdict::Forward(BACKEND_SIDE));
+}
+
 #[test]
 fn what_is_in_the_midst_of_a_connection_goes_by_the_fast_lane() {
     let plane = plane();
     let transit_port = connect(&plane, 4000);
+    learn(&plane, 4000);
     let mut data = from_client(4000, ACK, b"data");
     assert_eq!(plane.by_fast_lane(&mut data, CLIENT_SIDE, 0), Some(Verdict::Forward(BACKEND_SIDE)));
     assert_eq!((seen(&data).from, seen(&data).ttl), ((TRANSIT, transit_port), 63));
@@ -52,6 +61,7 @@ fn what_is_not_ours_passes_by_the_fast_lane() {
 fn what_changes_a_flow_or_may_go_nowhere_is_left_to_the_stages_untouched() {
     let mut plane = plane();
     let transit_port = connect(&plane, 4000);
+    learn(&plane, 4000);
     let client = |tcp| (from_client(4000, tcp, b"x"), CLIENT_SIDE);
     let moved = frame((CLIENT, 4000), (ENDPOINT, 80), (BACKEND_MAC, GATEWAY_MACS[0]), ACK, b"x");
     let mut last_hop = from_client(4000, ACK, b"x");
@@ -82,10 +92,51 @@ fn what_changes_a_flow_or_may_go_nowhere_is_left_to_the_stages_untouched() {
     }
     // Nor does it send what may no longer go there.
     plane.endpoints[0].generation += 1;
+    plane.begin_epoch();
     left_alone(&plane, &client(ACK));
     plane.endpoints[0].generation -= 1;
     plane.backends[0].reachable = 0;
+    plane.begin_epoch();
     left_alone(&plane, &client(ACK));
+}
+
+#[test]
+fn a_flow_learns_its_way_anew_in_each_epoch_and_when_its_client_moves_to_another_link() {
+    let mut plane = plane();
+    let transit_port = connect(&plane, 4000);
+    learn(&plane, 4000);
+    let data = |plane: &HostPlane| plane.by_fast_lane(&mut from_client(4000, ACK, b"data"), CLIENT_SIDE, 0);
+    let forward = Some(Verdict::Forward(BACKEND_SIDE));
+    assert_eq!(data(&plane), forward);
+    plane.begin_epoch();
+    assert_eq!(data(&plane), None);
+    learn(&plane, 4000);
+    assert_eq!(data(&plane), forward);
+    // The same VPC has another link.
+    let other = 13;
+    let link = u32::try_from(plane.links.len()).unwrap();
+    plane.links.push(Link { ifindex: other, ..plane.links[0] });
+    plane.ingress.insert(Ingress { ifindex: other, segment: Segment::UNTAGGED }, link);
+    let moved = |plane: &HostPlane| plane.run(&mut from_client(4000, ACK, &[]), other);
+    let answer = |plane: &HostPlane| plane.run(&mut from_backend(transit_port, ANSWER, &[]), BACKEND_SIDE);
+    assert_eq!(answer(&plane), Verdict::Reply(CLIENT_SIDE));
+    for _ in 0..2 {
+        assert_eq!(moved(&plane), Verdict::Forward(BACKEND_SIDE));
+        assert_eq!(answer(&plane), Verdict::Reply(other));
+    }
+}
+
+#[test]
+fn what_is_being_learnt_is_not_taken_for_known_when_it_holds_no_longer() {
+    let epoch = Epoch::default();
+    assert!(epoch.lock() && !epoch.lock());
+    epoch.publish(Epoch::FIRST);
+    assert!(epoch.is(Epoch::FIRST) && epoch.lock());
+    epoch.forget();
+    assert!(!epoch.lock(), "the one who writes has not ended");
+    epoch.publish(Epoch::FIRST);
+    assert!(!epoch.is(Epoch::FIRST));
+    assert!(epoch.lock());
 }
 
 /// Everything that packets change.
@@ -95,12 +146,13 @@ fn state(plane: &HostPlane) -> Vec<u64> {
             [&flow.state, &flow.touched, &flow.client_end, &flow.client_ack, &flow.backend_end, &flow.backend_ack];
         numbers.map(|number| u64::from(number.load()))
     };
-    let stats = plane.stats.iter().flat_map(|stats| {
-        [&stats.forward_packets, &stats.forward_bytes, &stats.reply_packets, &stats.reply_bytes].map(Counter::get)
-    });
+    let traffic = plane
+        .traffic
+        .iter()
+        .flat_map(|is| [&is.forward_packets, &is.forward_bytes, &is.reply_packets, &is.reply_bytes].map(Counter::get));
     let totals = &plane.totals;
     let totals = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied].map(Counter::get);
-    plane.flows.iter().flat_map(flow).chain(stats).chain(totals).collect()
+    plane.flows.iter().flat_map(flow).chain(traffic).chain(totals).collect()
 }
 
 /// What one step of the property does.
@@ -178,8 +230,10 @@ proptest! {
                     0 => plane.addresses.clear(),
                     1 => plane.backends[0].reachable = 0,
                     2 => plane.endpoints[0].generation += 1,
-                    _ => {}
+                    3..9 => plane.backends[0].station = Station { mac: Mac([step.change; 6]), ..Station::default() },
+                    _ => continue,
                 }
+                plane.begin_epoch();
             }
             let payload = vec![7; step.payload];
             let flags = if step.ends { "FA" } else { "A" };

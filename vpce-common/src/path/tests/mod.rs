@@ -15,7 +15,8 @@ use super::Verdict;
 use crate::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings, Station,
+        Backend, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings,
+        Station,
     },
     wire::{Be16, Be32, Mac, TCP},
 };
@@ -48,6 +49,8 @@ fn plane() -> HostPlane {
             errors: 10,
             fragments: 30,
             second: 100,
+            epoch: Epoch::FIRST,
+            reserved: 0,
             index: Index::new(SLOTS, SEED),
         }),
         ..HostPlane::default()

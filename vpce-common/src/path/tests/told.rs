@@ -87,6 +87,7 @@ fn what_is_too_big_for_the_way_out_is_told_what_would_fit() {
         }
     }
     plane.links[0].mtu = 1000;
+    plane.begin_epoch();
     let mut frame = from_backend(transit_port, Tcp { flags: "A", seq: 5001, ack: 1001 }, &[1; 961]);
     let about = frame.clone();
     assert_eq!(plane.run(&mut frame, BACKEND_SIDE), Verdict::Refuse(DropReason::TooBig, BACKEND_SIDE));
