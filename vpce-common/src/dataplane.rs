@@ -7,7 +7,7 @@ use crate::{
     checksum::Delta,
     index,
     layout::{
-        Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
+        Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
         Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
     },
     path,
@@ -111,6 +111,8 @@ pub trait Dataplane: Sized {
     fn address(&self, local: &Local) -> Option<u32>;
     /// `PREFIXES`: the number of the gateway endpoint with the longest one that holds the address.
     fn prefix(&self, local: &Local) -> Option<u32>;
+    /// `CLIENTS`: whether a network of it holds the client.
+    fn lists(&self, client: &Client) -> bool;
     /// `MAPPINGS`
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping>;
     /// `ENDPOINTS`

@@ -4,7 +4,7 @@
 
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     dataplane::{Dataplane, Frame},
     index,
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
+        ADDRESS_SLOTS, Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
         FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Traffic, Transit,
     },
     path::{End, Verdict, fast, leave, path, refuse},
@@ -36,6 +36,8 @@ pub struct HostPlane {
     pub addresses: HashMap<Local, u32>,
     /// By length in bits of the network alone.
     pub prefixes: HashMap<(u32, Prefix), u32>,
+    /// `CLIENTS`, by length of the network in bits.
+    pub clients: HashSet<(u32, Client)>,
     pub mappings: HashMap<Dialled, Mapping>,
     pub endpoints: Vec<Endpoint>,
     pub backends: Vec<Backend>,
@@ -223,6 +225,11 @@ impl<'f> Frame<'f> for HostFrame<'f> {
     }
 }
 
+/// The network of so many bits that holds an address.
+const fn network(address: Be32, bits: u32) -> Be32 {
+    Be32::new(address.get() & !((u32::MAX as u64 >> bits) as u32))
+}
+
 fn at<T>(of: &[T], number: u32) -> Option<&T> {
     of.get(number as usize)
 }
@@ -245,10 +252,11 @@ impl Dataplane for HostPlane {
         self.addresses.get(local).copied()
     }
     fn prefix(&self, local: &Local) -> Option<u32> {
-        let network = |bits: u32| Be32::new(local.address.get() & u32::MAX.checked_shl(32 - bits).unwrap_or(0));
-        (0..=32)
-            .rev()
-            .find_map(|bits| self.prefixes.get(&(bits, Prefix { vpc: local.vpc, network: network(bits) })).copied())
+        let prefix = |bits| (bits, Prefix { vpc: local.vpc, network: network(local.address, bits) });
+        (0..=32).rev().find_map(|bits| self.prefixes.get(&prefix(bits)).copied())
+    }
+    fn lists(&self, client: &Client) -> bool {
+        (0..=32).any(|bits| self.clients.contains(&(bits, Client { network: network(client.network, bits), ..*client })))
     }
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
         self.mappings.get(dialled).copied()

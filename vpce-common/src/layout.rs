@@ -176,6 +176,16 @@ pub struct Prefix {
     pub network: Be32,
 }
 
+/// Key of `CLIENTS`, behind its length in bits: a network whose clients may dial an endpoint. The value is 1.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Client {
+    /// Number of the endpoint; all its 32 bits count.
+    pub endpoint: u32,
+    /// The network.
+    pub network: Be32,
+}
+
 /// Key of `MAPPINGS`: what a client dials.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,7 +210,7 @@ pub struct Mapping {
 
 /// Value of `ENDPOINTS`, by number.
 ///
-/// While flows may exist, only `limit`, `accepted`, `all_ports` and the timers change under one
+/// While flows may exist, only `limit`, `accepted`, `all_ports`, `listed` and the timers change under one
 /// `generation`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +230,9 @@ pub struct Endpoint {
     /// 1: carries traffic.
     pub accepted: u16,
     /// 1: every port is published, as itself (gateway endpoints).
-    pub all_ports: u16,
+    pub all_ports: u8,
+    /// 1: only clients of `CLIENTS` may dial it.
+    pub listed: u8,
     /// Idle time of a TCP flow whose handshake is not complete, in jiffies.
     pub opening: u32,
     /// Idle time of an established one, in jiffies.
@@ -386,7 +398,7 @@ const _: () = {
 #[cfg(feature = "user")]
 mod pod {
     use super::{
-        Backend, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local, Mapping,
+        Backend, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local, Mapping,
         Prefix, Settings, Transit,
     };
 
@@ -405,6 +417,7 @@ mod pod {
         Link,
         Local,
         Prefix,
+        Client,
         Dialled,
         Mapping,
         Endpoint,

@@ -67,6 +67,8 @@ reasons! {
     MalformedIcmp = 19, "malformed-icmp";
     /// Larger than the MTU of the way out; its sender is told (RFC 1191).
     TooBig = 20, "too-big";
+    /// The client is not in the endpoint's whitelist.
+    NotListed = 21, "not-listed";
 }
 
 /// Places for drop reasons in the counters; more than there are, so that a new one changes no layout.

@@ -1,8 +1,8 @@
 //! The maps, and the packet path's view of them.
 //!
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
-//! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, MAPPINGS, ENDPOINTS,
-//! BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
+//! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, CLIENTS, MAPPINGS,
+//! ENDPOINTS, BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
 //! HINTS, FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
@@ -19,7 +19,7 @@ use vpce_common::{
     dataplane::Dataplane,
     index,
     layout::{
-        Admission, Backend, Bucket, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
+        Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
         Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
     },
     path,
@@ -39,6 +39,8 @@ pub static LINKS: Array<Link> = Array::pinned(4096, 0);
 pub static ADDRESSES: HashMap<Local, u32> = HashMap::pinned(16384, 0);
 #[map]
 pub static PREFIXES: LpmTrie<Prefix, u32> = LpmTrie::pinned(16384, BPF_F_NO_PREALLOC);
+#[map]
+pub static CLIENTS: LpmTrie<Client, u32> = LpmTrie::pinned(65536, BPF_F_NO_PREALLOC);
 #[map]
 pub static MAPPINGS: HashMap<Dialled, Mapping> = HashMap::pinned(65536, 0);
 #[map]
@@ -123,6 +125,10 @@ impl Dataplane for Kernel {
     #[inline(always)]
     fn prefix(&self, local: &Local) -> Option<u32> {
         PREFIXES.get(Key::new(64, Prefix { vpc: local.vpc, network: local.address })).copied()
+    }
+    #[inline(always)]
+    fn lists(&self, client: &Client) -> bool {
+        CLIENTS.get(Key::new(64, *client)).is_some()
     }
     #[inline(always)]
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {

@@ -9,7 +9,7 @@ use aya::{
 };
 use vpce_common::{
     host::HostPlane,
-    layout::{Admission, Datagram, Flow, Index, Prefix, Totals, WAYS},
+    layout::{Admission, Client, Datagram, Flow, Index, Prefix, Totals, WAYS},
 };
 
 use super::Object;
@@ -79,6 +79,11 @@ impl Object {
         for ((bits, prefix), endpoint) in &plane.prefixes {
             // The bits of the VPC come first.
             prefixes.insert(&lpm_trie::Key::new(32 + bits, *prefix), endpoint, 0).expect("a prefix");
+        }
+        let mut clients: LpmTrie<_, Client, u32> = Map::LpmTrie(self.map("CLIENTS")).try_into().expect("CLIENTS");
+        for (bits, client) in &plane.clients {
+            // So do those of the endpoint.
+            clients.insert(&lpm_trie::Key::new(32 + bits, *client), 1, 0).expect("a client");
         }
     }
 

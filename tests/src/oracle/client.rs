@@ -83,6 +83,9 @@ impl Oracle {
         if !endpoint.accepted {
             return drop(DropReason::NotAccepted);
         }
+        if endpoint.listed && !self.config.lists(number, key.client) {
+            return drop(DropReason::NotListed);
+        }
         let backend = &self.config.backends[endpoint.backend];
         if !backend.found {
             return drop(DropReason::BackendUnreachable);

@@ -51,6 +51,8 @@ pub struct Endpoint {
     pub accepted: bool,
     /// Every port is published.
     pub all_ports: bool,
+    /// Only clients of its list may dial it.
+    pub listed: bool,
 }
 
 /// A machine that answers.
@@ -117,6 +119,8 @@ pub struct Config {
     pub addresses: HashMap<(u16, u32), usize>,
     /// VPC, network, its length in bits, gateway endpoint.
     pub prefixes: Vec<(u16, u32, u32, usize)>,
+    /// Endpoint, network and its mask, of clients that may dial it.
+    pub clients: Vec<(usize, u32, u32)>,
     /// Server ports by endpoint, protocol and endpoint port.
     pub mappings: HashMap<(usize, u8, u16), u16>,
     /// Endpoints, by number.
@@ -158,6 +162,10 @@ impl Config {
             let protocol = dialled.protocol.try_into().expect("a protocol");
             ((dialled.endpoint as usize, protocol, dialled.endpoint_port.get()), mapping.server_port.get())
         });
+        let clients = plane.clients.iter().map(|(bits, client)| {
+            let mask = !u32::try_from(u64::from(u32::MAX) >> bits).expect("32 bits");
+            (client.endpoint as usize, client.network.get(), mask)
+        });
         Self {
             transit: (settings.transit.get(), settings.transit_mask.get()),
             refuse: Refusal::of(settings.refuse),
@@ -166,6 +174,7 @@ impl Config {
             links: plane.links.iter().map(link).collect(),
             addresses: addresses.collect(),
             prefixes: prefixes.collect(),
+            clients: clients.collect(),
             mappings: mappings.collect(),
             endpoints: plane.endpoints.iter().map(endpoint).collect(),
             backends: plane.backends.iter().map(backend).collect(),
@@ -177,6 +186,12 @@ impl Config {
     #[must_use]
     pub fn in_transit(&self, address: u32) -> bool {
         address & self.transit.1 == self.transit.0
+    }
+
+    /// Whether a client is in the list of an endpoint.
+    #[must_use]
+    pub fn lists(&self, endpoint: usize, client: u32) -> bool {
+        self.clients.iter().any(|(of, network, mask)| *of == endpoint && client & mask == *network)
     }
 
     /// The endpoint that an address of a VPC leads to: its own address, or the longest prefix.
@@ -212,6 +227,7 @@ fn endpoint(endpoint: &layout::Endpoint) -> Endpoint {
         transit: endpoint.transit.get(),
         accepted: endpoint.accepted == 1,
         all_ports: endpoint.all_ports == 1,
+        listed: endpoint.listed == 1,
     }
 }
 

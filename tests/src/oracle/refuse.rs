@@ -15,7 +15,7 @@ pub fn told(config: &Config, arrival: &Arrival, packet: &Packet, segment: &Segme
     let code = match reason {
         DropReason::NoMapping => Some(3),
         DropReason::BackendUnreachable => Some(1),
-        DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => Some(13),
+        DropReason::NotAccepted | DropReason::NotListed | DropReason::LimitReached | DropReason::NoFreeSlot => Some(13),
         _ => None,
     };
     if matches!(reason, DropReason::TtlExpired | DropReason::TooBig) {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use vpce_common::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
+        Backend, Client, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
         Settings, Station,
     },
     wire::{Be16, Be32, Mac},
@@ -110,6 +110,7 @@ pub fn plane(interfaces: Interfaces) -> HostPlane {
             transit: Be32::new(ip("198.19.128.1").get() + number),
             accepted,
             all_ports,
+            listed: u8::from(number == LISTED),
             opening: LONG,
             established: LONG,
             closing: LONG,
@@ -144,6 +145,9 @@ fn links(plane: &mut HostPlane, interfaces: Interfaces) {
     }
 }
 
+/// The endpoint that lists its clients.
+const LISTED: u32 = 2;
+
 fn names(plane: &mut HostPlane) {
     let addresses = [
         (1, "10.0.0.100", 0),
@@ -167,6 +171,9 @@ fn names(plane: &mut HostPlane) {
     ];
     for (vpc, network, bits, endpoint) in prefixes {
         plane.prefixes.insert((bits, Prefix { vpc, network: ip(network) }), endpoint);
+    }
+    for (bits, network) in [(30, "10.0.0.4"), (8, "11.0.0.0")] {
+        plane.clients.insert((bits, Client { endpoint: LISTED, network: ip(network) }));
     }
     for endpoint in [0, 1, 2, 3, 4, 6, 7, 8] {
         for (protocol, endpoint_port, server_port) in [(6, 80, 8080), (17, 53, 5353), (6, 443, 443), (17, 80, 80)] {

@@ -67,6 +67,7 @@ pub(super) fn read<'d>(
             vpc: vpc?.0.to_owned(),
             place: place?,
             max_connections: max_connections?,
+            clients: None,
             tags: tags?,
         })
     });

@@ -12,7 +12,7 @@ use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
-    Backend, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+    Backend, Client, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
 };
 
 /// Open connections and free records of an endpoint, as read at one moment.
@@ -49,6 +49,8 @@ pub struct Maps {
     pub addresses: Table<Local, u32>,
     /// Gateway endpoints by prefix.
     pub prefixes: Trie<Prefix, u32>,
+    /// Clients that may dial an endpoint that lists them.
+    pub clients: Trie<Client, u32>,
     /// Port mappings.
     pub mappings: Table<Dialled, Mapping>,
     /// Endpoints.
@@ -84,6 +86,7 @@ impl Maps {
             links: Numbered::open(object, "LINKS")?,
             addresses: Table::open(object, "ADDRESSES")?,
             prefixes: Trie::open(object, "PREFIXES")?,
+            clients: Trie::open(object, "CLIENTS")?,
             mappings: Table::open(object, "MAPPINGS")?,
             endpoints: Numbered::open(object, "ENDPOINTS")?,
             backends: Numbered::open(object, "BACKENDS")?,

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use aya::maps::{MapInfo, MapType};
 use vpce_common::layout::{
-    Admission, Backend, Bucket, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link, Local,
+    Admission, Backend, Bucket, Client, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link, Local,
     Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
 };
 
-use crate::model::{MAX_MAPPINGS, MAX_PREFIXES};
+use crate::model::{MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES};
 
 /// Why a map can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,7 @@ pub const MAPS: &[Shape] = {
         Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)),
         Shape::new("ADDRESSES", Hash, size_of::<Local>(), N, Fixed(MAX_ENDPOINTS)),
         Shape::new("PREFIXES", LpmTrie, N + size_of::<Prefix>(), N, Fixed(MAX_PREFIXES)),
+        Shape::new("CLIENTS", LpmTrie, N + size_of::<Client>(), N, Fixed(MAX_CLIENTS)),
         Shape::new("MAPPINGS", Hash, size_of::<Dialled>(), size_of::<Mapping>(), Fixed(MAX_MAPPINGS)),
         Shape::new("ENDPOINTS", Array, N, size_of::<Endpoint>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("BACKENDS", Array, N, size_of::<Backend>(), Fixed(MAX_ENDPOINTS)),

@@ -33,6 +33,8 @@ pub use self::{
 pub const MAX_MAPPINGS: u32 = 65536;
 /// Prefixes that one gateway can have, those of each endpoint counted.
 pub const MAX_PREFIXES: u32 = 16384;
+/// Networks of clients that one gateway can have, those of each endpoint that lists them counted.
+pub const MAX_CLIENTS: u32 = 65536;
 
 /// Everything the gateway shall do, as one consistent whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,6 +241,8 @@ pub struct Endpoint {
     pub place: Option<Place>,
     /// Open connections at once.
     pub max_connections: u32,
+    /// Networks whose clients may dial it; none: all may.
+    pub clients: Option<BTreeSet<Ipv4Net>>,
     /// Operator's labels.
     pub tags: BTreeMap<String, String>,
 }

@@ -32,6 +32,7 @@ impl Kernel for Maps {
             Change::RemoveMapping(key) => self.mappings.remove(&key),
             Change::RemoveAddress(key) => self.addresses.remove(&key),
             Change::RemovePrefix(key) => self.prefixes.remove(key),
+            Change::RemoveClient(key) => self.clients.remove(key),
             Change::RemoveIngress(key) => self.ingress.remove(&key),
             Change::SetSettings(settings) => self.set_settings(settings),
             Change::SetLink(number, link) => self.links.set(number, link),
@@ -41,6 +42,7 @@ impl Kernel for Maps {
             Change::SetTransit(number, transit) => self.transit.set(number, transit),
             Change::SetAddress(key, number) => self.addresses.set(key, number),
             Change::SetPrefix(key, number) => self.prefixes.set(key, number),
+            Change::SetClient(key, listed) => self.clients.set(key, listed),
             Change::SetMapping(key, mapping) => self.mappings.set(key, mapping),
             Change::SetIngress(key, link) => self.ingress.set(key, link),
         }

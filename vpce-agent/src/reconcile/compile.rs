@@ -8,7 +8,7 @@ use std::{
 
 use vpce_common::{
     layout::{
-        self, ADDRESS_SLOTS, Backend, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix,
+        self, ADDRESS_SLOTS, Backend, Client, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix,
         Settings, Transit,
     },
     wire::{self, Be16, Be32},
@@ -30,8 +30,8 @@ use crate::{
 
 /// Bytes that VXLAN takes of the underlay's MTU: IPv4, UDP, its own header, and Ethernet inside.
 const VXLAN_WRAP: u32 = 50;
-/// Bits of a prefix's key in front of the network: the VPC is part of what must match.
-const VPC_BITS: u32 = 32;
+/// Bits of a prefix's or a client's key in front of the network: the VPC, or the endpoint, must match too.
+const KEY_BITS: u32 = 32;
 /// How long fragments are waited for after the first one (RFC 1122 §3.3.2 lets hosts wait twice as long).
 const FRAGMENTS_SECS: u32 = 30;
 
@@ -165,6 +165,7 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, facts: &Facts
         transit: lease.transit.into(),
         accepted: wanted.is_some().into(),
         all_ports: service.is_some_and(|service| service.ports.is_empty()).into(),
+        listed: wanted.is_some_and(|endpoint| endpoint.clients.is_some()).into(),
         opening: ticks(timers.opening),
         established: ticks(timers.established),
         closing: ticks(timers.closing),
@@ -183,8 +184,12 @@ fn endpoint(desired: &Desired, number: u32, lease: &EndpointLease, facts: &Facts
     if let (Target::Routed(routed), None) = (&service.target, &wanted.place) {
         for prefix in &routed.prefixes {
             let network = Prefix { vpc, network: prefix.network().into() };
-            entries.prefixes.insert((VPC_BITS + u32::from(prefix.prefix_len()), network), number);
+            entries.prefixes.insert((KEY_BITS + u32::from(prefix.prefix_len()), network), number);
         }
+    }
+    for client in wanted.clients.iter().flatten() {
+        let network = Client { endpoint: number, network: client.network().into() };
+        entries.clients.insert((KEY_BITS + u32::from(client.prefix_len()), network), 1);
     }
     for (dial, server) in &service.ports {
         let dialled = Dialled {

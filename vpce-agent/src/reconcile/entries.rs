@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vpce_common::layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Transit};
+use vpce_common::layout::{Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Transit};
 
 /// The entries of every map that the agent writes. A number that is absent holds zeros.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Entries {
     pub addresses: BTreeMap<Local, u32>,
     /// Gateway endpoints by prefix: its length in bits, the VPC's among them, and the network.
     pub prefixes: BTreeMap<(u32, Prefix), u32>,
+    /// Clients that may dial an endpoint that lists them: length in bits, the endpoint's among them, and network.
+    pub clients: BTreeMap<(u32, Client), u32>,
     /// Port mappings.
     pub mappings: BTreeMap<Dialled, Mapping>,
     /// Endpoints by number.
@@ -34,6 +36,7 @@ macro_rules! each_map {
         $do!(links, $($with),*);
         $do!(addresses, $($with),*);
         $do!(prefixes, $($with),*);
+        $do!(clients, $($with),*);
         $do!(mappings, $($with),*);
         $do!(endpoints, $($with),*);
         $do!(backends, $($with),*);
@@ -51,6 +54,7 @@ impl Entries {
             links: BTreeMap::new(),
             addresses: BTreeMap::new(),
             prefixes: BTreeMap::new(),
+            clients: BTreeMap::new(),
             mappings: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             backends: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use vpce_common::layout::{
-    Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, TRANSIT_ADDRESSES, Transit,
+    Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, TRANSIT_ADDRESSES, Transit,
 };
 
 use super::{
@@ -19,6 +19,7 @@ pub trait Reader {
     fn ingress(&self) -> Result<BTreeMap<Ingress, u32>, MapError>;
     fn addresses(&self) -> Result<BTreeMap<Local, u32>, MapError>;
     fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError>;
+    fn clients(&self) -> Result<BTreeMap<(u32, Client), u32>, MapError>;
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError>;
     fn links(&self, count: u32) -> Result<Vec<Link>, MapError>;
     fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError>;
@@ -39,6 +40,9 @@ impl Reader for Maps {
     }
     fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError> {
         self.prefixes.all()
+    }
+    fn clients(&self) -> Result<BTreeMap<(u32, Client), u32>, MapError> {
+        self.clients.all()
     }
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         self.mappings.all()
@@ -78,6 +82,7 @@ pub fn observe(maps: &impl Reader, desired: &Entries, last: Option<&Entries>) ->
         ingress: maps.ingress()?,
         addresses: maps.addresses()?,
         prefixes: maps.prefixes()?,
+        clients: maps.clients()?,
         mappings: maps.mappings()?,
         links: numbers(&desired.links, last.map(|last| &last.links), MAX_LINKS, |count| maps.links(count))?,
         endpoints: numbers(&desired.endpoints, last.map(|last| &last.endpoints), MAX_ENDPOINTS, |count| {
@@ -113,6 +118,7 @@ pub fn drifted(maps: &impl Reader, last: &Entries) -> Result<bool, MapError> {
         || maps.ingress()? != last.ingress
         || maps.addresses()? != last.addresses
         || maps.prefixes()? != last.prefixes
+        || maps.clients()? != last.clients
         || maps.mappings()? != last.mappings
         || differ(&last.links, NO_LINK, |count| maps.links(count))?
         || differ(&last.endpoints, NO_ENDPOINT, |count| maps.endpoints(count))?

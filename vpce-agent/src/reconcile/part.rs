@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::Ipv4Net;
+
 use super::{
     Entries, Facts, Gateway, ReconcileError,
     compile::{compile_part, settings},
@@ -86,7 +88,9 @@ impl Altering {
         let names = part.names(book.desired);
         let was = book.compiled(&names, &BTreeMap::new(), facts, last);
         let undo = part.swap(book.desired);
-        let altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names);
+        let now = &book.desired.endpoints;
+        let ends = |name: &str| undo.endpoints.get(name).is_some_and(|was| shuts_out(was.as_ref(), now.get(name)));
+        let altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names, ends);
         let refused = undo.only(&altered);
         refused.swap(book.desired);
         Self { altered, names, undo, was }
@@ -131,6 +135,13 @@ impl Book<'_> {
         let part = compile_part(self.desired, self.leases, facts, &last.links, &endpoints, &backends.collect());
         Entries { settings: last.settings, ..part }
     }
+}
+
+/// Whether clients that could dial an endpoint can no longer: what they have open ends with that.
+fn shuts_out(was: Option<&Endpoint>, is: Option<&Endpoint>) -> bool {
+    let (Some(was), Some(Some(clients))) = (was, is.map(|is| &is.clients)) else { return false };
+    let is_in = |client: &Ipv4Net| clients.iter().any(|net| net.contains(client));
+    !was.clients.as_ref().is_some_and(|before| before.iter().all(is_in))
 }
 
 impl Part {

@@ -19,7 +19,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit},
+    layout::{Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit},
     wire::{Be32, Mac},
 };
 
@@ -32,6 +32,7 @@ pub enum Change {
     RemoveMapping(Dialled),
     RemoveAddress(Local),
     RemovePrefix((u32, Prefix)),
+    RemoveClient((u32, Client)),
     RemoveIngress(Ingress),
     SetSettings(Settings),
     SetLink(u32, Link),
@@ -42,6 +43,7 @@ pub enum Change {
     SetTransit(u32, Transit),
     SetAddress(Local, u32),
     SetPrefix((u32, Prefix), u32),
+    SetClient((u32, Client), u32),
     SetMapping(Dialled, Mapping),
     SetIngress(Ingress, u32),
 }
@@ -75,6 +77,7 @@ pub(super) const NO_ENDPOINT: Endpoint = Endpoint {
     transit: Be32::new(0),
     accepted: 0,
     all_ports: 0,
+    listed: 0,
     opening: 0,
     established: 0,
     closing: 0,
@@ -100,6 +103,9 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
         .map(|(key, _)| *key)
         .partition(|key| other.contains(&key.endpoint));
     plan.extend(early.into_iter().map(Change::RemoveMapping));
+    let (early, delisted): (Vec<_>, _) = gone(&desired.clients, &observed.clients)
+        .partition(|(_, client)| other.contains(&client.endpoint));
+    plan.extend(early.into_iter().map(Change::RemoveClient));
 
     for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {
         step(plan, *number, is, Endpoint { accepted: 0, ..*is });
@@ -113,6 +119,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);
     plan.extend(transit.into_iter().map(|(number, _, then)| Change::SetTransit(number, then)));
+    // Before the endpoint lists them, and behind its list no longer counting.
+    plan.extend(new(&desired.clients, &observed.clients).map(|(key, value)| Change::SetClient(key, value)));
     for (number, is, then) in &mut endpoints {
         if then.slots != 0 && (is.first_slot, is.slots) != (then.first_slot, then.slots) {
             plan.push(Change::FillRing(*number, *then));
@@ -137,6 +145,7 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
         step(plan, *number, is, *then);
     }
     plan.extend(late.into_iter().map(Change::RemoveMapping));
+    plan.extend(delisted.into_iter().map(Change::RemoveClient));
     changes
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
-        MAX_MAPPINGS, MAX_PREFIXES,
+        MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES,
         leases::{EndpointLease, Held, Leases},
         slots,
     },
@@ -89,6 +89,7 @@ impl Gateway {
             [
                 (entries.mappings.len(), MAX_MAPPINGS),
                 (entries.prefixes.len(), MAX_PREFIXES),
+                (entries.clients.len(), MAX_CLIENTS),
                 (entries.addresses.len(), MAX_ENDPOINTS),
             ]
         });

@@ -7,7 +7,7 @@ use super::{Stage, link::Arrival, refuse::is_host, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
-    layout::{Admission, Dialled, Endpoint, Ends, Flow, FlowKey},
+    layout::{Admission, Client, Dialled, Endpoint, Ends, Flow, FlowKey},
     reason::DropReason,
     slots,
     state::{self, BITS, Change, TRIES, USE},
@@ -43,6 +43,9 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     };
     if endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
+    }
+    if endpoint.listed != 0 && !plane.lists(&Client { endpoint: number, network: key.client }) {
+        return Err(refused(DropReason::NotListed));
     }
     let backend = plane.backend(endpoint.backend).ok_or_else(internal)?;
     if backend.reachable == 0 {

@@ -168,7 +168,7 @@ pub(super) fn unreachable(reason: DropReason, arrival: &Arrival<'_>, ip: &Ipv4Hd
     let code = match reason {
         DropReason::NoMapping => 3,
         DropReason::BackendUnreachable => 1,
-        DropReason::NotAccepted | DropReason::LimitReached | DropReason::NoFreeSlot => 13,
+        DropReason::NotAccepted | DropReason::NotListed | DropReason::LimitReached | DropReason::NoFreeSlot => 13,
         _ => return,
     };
     if arrival.settings.refuse == layout::DROP {

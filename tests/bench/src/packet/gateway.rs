@@ -268,6 +268,7 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
             transit: Be32::new(transit + number * stride),
             accepted: 1,
             all_ports: 0,
+            listed: 0,
             opening: LONG,
             established: LONG,
             closing: LONG,

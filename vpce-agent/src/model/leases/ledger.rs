@@ -54,13 +54,15 @@ impl Ledger {
     }
 
     /// Leases for some services and endpoints that `desired` has otherwise now than when it was looked at
-    /// last, as [`Leases::assign`] would give them; who can't be served keeps what it had.
+    /// last, as [`Leases::assign`] would give them; who can't be served keeps what it had. The flows of endpoints
+    /// that `ends` names are over, also where they lead as before.
     pub fn alter<'n>(
         &mut self,
         leases: &mut Leases,
         desired: &Desired,
         services: impl IntoIterator<Item = &'n String>,
         endpoints: impl IntoIterator<Item = &'n String>,
+        ends: impl Fn(&str) -> bool,
     ) -> Altered {
         let mut altered =
             Altered { next_generation: leases.next_generation, backends: leases.backends.len(), ..Altered::default() };
@@ -82,7 +84,7 @@ impl Ledger {
             });
             match barred {
                 Some(error) => drop(altered.endpoints.insert(name.clone(), error)),
-                None => self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), &mut altered),
+                None => self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), ends(name), &mut altered),
             }
         }
         altered
@@ -108,6 +110,7 @@ impl Ledger {
         leases: &mut Leases,
         name: &str,
         endpoint: Option<(&Desired, &Endpoint)>,
+        ends: bool,
         altered: &mut Altered,
     ) {
         let mut wanted = endpoint.and_then(|(desired, endpoint)| {
@@ -122,6 +125,9 @@ impl Ledger {
             let Some(lease) = leases.endpoints.get_mut(&number) else { continue };
             let was = lease.clone();
             settle(lease, wanted.as_mut(), true, &self.others, &mut leases.next_generation);
+            if ends && lease.held == Held::Serving && lease.generation == was.generation {
+                lease.generation = fresh(&mut leases.next_generation);
+            }
             if was.held == Held::Serving && lease.held != Held::Serving {
                 self.free.vacate(&was);
             }

@@ -1,6 +1,6 @@
 //! What the dataplane shall do for tenants' resources.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
@@ -27,6 +27,23 @@ pub struct Clients<'a> {
     pub whitelist: Option<&'a [Ipv4Net]>,
     /// Those of the policy, where it has some.
     pub policy: Option<&'a [Ipv4Net]>,
+}
+
+impl Clients<'_> {
+    /// The networks that are in each list; none: there is no list.
+    fn both(self) -> Option<BTreeSet<Ipv4Net>> {
+        let (one, other) = match (self.whitelist, self.policy) {
+            (None, None) => return None,
+            (Some(list), None) | (None, Some(list)) => return Some(list.iter().map(Ipv4Net::trunc).collect()),
+            (Some(one), Some(other)) => (one, other),
+        };
+        let common = |one: &Ipv4Net, other: &Ipv4Net| match (one.contains(other), other.contains(one)) {
+            (true, _) => Some(other.trunc()),
+            (_, true) => Some(one.trunc()),
+            _ => None,
+        };
+        Some(one.iter().flat_map(|one| other.iter().filter_map(move |other| common(one, other))).collect())
+    }
 }
 
 impl Resources {
@@ -116,6 +133,7 @@ impl Resources {
             vpc: vpc.name.clone(),
             place,
             max_connections: endpoint.max_connections,
+            clients: self.clients(endpoint.id).both(),
             tags: endpoint.tags.clone(),
         })
     }

@@ -7,7 +7,9 @@ mod properties;
 use std::collections::BTreeMap;
 
 use vpce_common::{
-    layout::{Backend, Dialled, Endpoint, Index, Ingress, Link, Local, Mapping, Prefix, Settings, Station, Transit},
+    layout::{
+        Backend, Client, Dialled, Endpoint, Index, Ingress, Link, Local, Mapping, Prefix, Settings, Station, Transit,
+    },
     wire::{Be16, Be32, Mac, TCP},
 };
 
@@ -42,6 +44,7 @@ const NOTHING: Entries = Entries {
     links: BTreeMap::new(),
     addresses: BTreeMap::new(),
     prefixes: BTreeMap::new(),
+    clients: BTreeMap::new(),
     mappings: BTreeMap::new(),
     endpoints: BTreeMap::new(),
     backends: BTreeMap::new(),
@@ -150,11 +153,12 @@ impl Kernel for Maps {
                 map.insert(number, value)
             };
         }
-        let Entries { settings, ingress, links, addresses, prefixes, mappings, endpoints, backends, transit } =
+        let Entries { settings, ingress, links, addresses, prefixes, clients, mappings, endpoints, backends, transit } =
             &mut self.entries;
         match *change {
             Change::RemoveMapping(key) => drop(mappings.remove(&key).expect("it is there")),
             Change::RemoveAddress(key) => drop(addresses.remove(&key).expect("it is there")),
+            Change::RemoveClient(key) => drop(clients.remove(&key).expect("it is there")),
             Change::RemovePrefix(key) => drop(prefixes.remove(&key).expect("it is there")),
             Change::RemoveIngress(key) => drop(ingress.remove(&key).expect("it is there")),
             Change::SetSettings(value) => *settings = value,
@@ -172,6 +176,7 @@ impl Kernel for Maps {
             }
             Change::SetTransit(number, block) => set(transit, number, block, &NO_TRANSIT),
             Change::SetAddress(key, number) => drop(addresses.insert(key, number)),
+            Change::SetClient(key, value) => drop(clients.insert(key, value)),
             Change::SetPrefix(key, number) => drop(prefixes.insert(key, number)),
             Change::SetMapping(key, mapping) => drop(mappings.insert(key, mapping)),
             Change::SetIngress(key, link) => drop(ingress.insert(key, link)),
@@ -200,6 +205,9 @@ impl Reader for Maps {
     }
     fn prefixes(&self) -> Result<BTreeMap<(u32, Prefix), u32>, MapError> {
         Ok(self.entries.prefixes.clone())
+    }
+    fn clients(&self) -> Result<BTreeMap<(u32, Client), u32>, MapError> {
+        Ok(self.entries.clients.clone())
     }
     fn mappings(&self) -> Result<BTreeMap<Dialled, Mapping>, MapError> {
         Ok(self.entries.mappings.clone())

@@ -243,6 +243,7 @@ fn any_entries() -> impl Strategy<Value = Entries> {
         links,
         addresses,
         prefixes,
+        clients: BTreeMap::new(),
         mappings,
         endpoints,
         backends,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    layout::{ADDRESS_SLOTS, Index, Prefix},
+    layout::{ADDRESS_SLOTS, Client, Index, Prefix},
     reason::DropReason,
 };
 
@@ -52,6 +52,22 @@ fn only_the_prefix_and_only_listed_ports_are_reached() {
     assert_eq!(refused, Verdict::Refuse(DropReason::NoMapping, CLIENT_SIDE));
     let dialled = Dialled { endpoint: 1, endpoint_port: Be16::new(443), protocol: TCP.into() };
     plane.mappings.insert(dialled, Mapping { server_port: Be16::new(443), reserved: 0 });
+    assert_eq!(plane.run(&mut syn_to(SERVER, 443), CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
+}
+
+#[test]
+fn an_endpoint_that_lists_its_clients_is_dialled_by_these_alone() {
+    let mut plane = with_prefix();
+    plane.endpoints[1].listed = 1;
+    let refused = plane.run(&mut syn_to(SERVER, 443), CLIENT_SIDE);
+    assert_eq!(refused, Verdict::Refuse(DropReason::NotListed, CLIENT_SIDE));
+    // Another endpoint's list, and a network beside the client's.
+    let [a, b, c, d] = CLIENT;
+    plane.clients.insert((32, Client { endpoint: 0, network: be(CLIENT) }));
+    plane.clients.insert((32, Client { endpoint: 1, network: be([a, b, c, d ^ 1]) }));
+    let refused = plane.run(&mut syn_to(SERVER, 443), CLIENT_SIDE);
+    assert_eq!(refused, Verdict::Refuse(DropReason::NotListed, CLIENT_SIDE));
+    plane.clients.insert((24, Client { endpoint: 1, network: be([a, b, c, 0]) }));
     assert_eq!(plane.run(&mut syn_to(SERVER, 443), CLIENT_SIDE), Verdict::Forward(BACKEND_SIDE));
 }
 

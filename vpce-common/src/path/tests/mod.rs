@@ -84,6 +84,7 @@ const ENDPOINT_ENTRY: Endpoint = Endpoint {
     transit: Be32::from_wire(TRANSIT),
     accepted: 1,
     all_ports: 0,
+    listed: 0,
     opening: 100,
     established: 1000,
     closing: 240,

@@ -74,7 +74,7 @@ impl Past {
         endpoints.dedup();
         let mut ledger = Ledger::new(&self.leases, &self.desired, CAPACITY);
         let mut leases = self.leases.clone();
-        let altered = ledger.alter(&mut leases, &desired, &services, &endpoints);
+        let altered = ledger.alter(&mut leases, &desired, &services, &endpoints, |_| false);
         // Of several one after another is served, not all at once: what the last gives back nobody has.
         let is_same = endpoints.len() < 2 && self.leases.assign(&desired, CAPACITY).is_ok();
         assert!(altered.services.is_empty() && (altered.endpoints.is_empty() || !is_same), "{:#?}", altered.endpoints);

@@ -103,6 +103,7 @@ pub(crate) fn endpoint() -> Endpoint {
         vpc: "red".to_owned(),
         place: place("default", None),
         max_connections: 50,
+        clients: None,
         tags: BTreeMap::new(),
     }
 }
@@ -220,6 +221,7 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
             vpc: vpc.to_owned(),
             place: self::place(subnet, address.map(host)),
             max_connections,
+            clients: None,
             tags: BTreeMap::new(),
         },
     );
