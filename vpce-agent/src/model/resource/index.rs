@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::{
     BackendId, EndpointId, ServiceId, VpcId,
     addresses::Addresses,
-    item::{Backend, Endpoint, Service},
+    item::{Backend, Endpoint, Owner, Service},
 };
 use crate::model::Dial;
 
-/// A tenant; none: the operator.
-type Tenant = Option<String>;
+/// A tenant, none: the operator; and its project, none: all of them.
+pub(super) type Place = (Option<String>, String);
 
 /// How many resources that count for its quota a tenant has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(super) struct Used {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Index {
-    pub(super) services: OrdSet<(Tenant, u64, ServiceId)>,
-    pub(super) endpoints: OrdSet<(Tenant, u64, EndpointId)>,
+    pub(super) services: OrdSet<(Place, u64, ServiceId)>,
+    pub(super) endpoints: OrdSet<(Place, u64, EndpointId)>,
     /// Endpoints of each service.
     pub(super) connections: OrdSet<(ServiceId, u64, EndpointId)>,
     /// How many of them are creating or accepted.
@@ -43,31 +43,31 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn add_service(&mut self, service: &Service) {
-        self.services.insert((service.owner.domain.clone(), service.created_at, service.id));
+        self.services.insert((place(&service.owner), service.created_at, service.id));
         for (backend, mapping) in published(service) {
             self.published.insert((backend, mapping, service.id));
         }
         if service.is_public() {
             self.public.insert((service.created_at, service.id));
         }
-        if let Some(domain) = counted(service.owner.file.as_ref(), &service.owner.domain) {
+        if let Some(domain) = counted(&service.owner) {
             self.used.entry(domain).or_default().services += 1;
         }
     }
 
     pub(super) fn remove_service(&mut self, service: &Service) {
-        self.services.remove(&(service.owner.domain.clone(), service.created_at, service.id));
+        self.services.remove(&(place(&service.owner), service.created_at, service.id));
         for (backend, mapping) in published(service) {
             self.published.remove(&(backend, mapping, service.id));
         }
         self.public.remove(&(service.created_at, service.id));
-        if let Some(domain) = counted(service.owner.file.as_ref(), &service.owner.domain) {
+        if let Some(domain) = counted(&service.owner) {
             self.uncount(domain, |used| used.services -= 1);
         }
     }
 
     pub(super) fn add_endpoint(&mut self, endpoint: &Endpoint, active: bool) {
-        self.endpoints.insert((endpoint.owner.domain.clone(), endpoint.created_at, endpoint.id));
+        self.endpoints.insert((place(&endpoint.owner), endpoint.created_at, endpoint.id));
         self.connections.insert((endpoint.service, endpoint.created_at, endpoint.id));
         self.markers.insert(endpoint.marker, endpoint.id);
         match endpoint.place.map(|place| place.address) {
@@ -78,13 +78,13 @@ impl Index {
         if active {
             self.activate(endpoint.service);
         }
-        if let Some(domain) = counted(endpoint.owner.file.as_ref(), &endpoint.owner.domain) {
+        if let Some(domain) = counted(&endpoint.owner) {
             self.used.entry(domain).or_default().endpoints += 1;
         }
     }
 
     pub(super) fn remove_endpoint(&mut self, endpoint: &Endpoint, active: bool) {
-        self.endpoints.remove(&(endpoint.owner.domain.clone(), endpoint.created_at, endpoint.id));
+        self.endpoints.remove(&(place(&endpoint.owner), endpoint.created_at, endpoint.id));
         self.connections.remove(&(endpoint.service, endpoint.created_at, endpoint.id));
         self.markers.remove(&endpoint.marker);
         self.gateways.remove(&(endpoint.vpc, endpoint.id));
@@ -94,7 +94,7 @@ impl Index {
         if active {
             self.deactivate(endpoint.service);
         }
-        if let Some(domain) = counted(endpoint.owner.file.as_ref(), &endpoint.owner.domain) {
+        if let Some(domain) = counted(&endpoint.owner) {
             self.uncount(domain, |used| used.endpoints -= 1);
         }
     }
@@ -156,7 +156,11 @@ fn published(service: &Service) -> impl Iterator<Item = (BackendId, Dial)> {
     service.backends().flat_map(|backend| service.ports.iter().map(move |mapping| (backend, mapping.published())))
 }
 
+fn place(owner: &Owner) -> Place {
+    (owner.domain.clone(), owner.project.clone())
+}
+
 /// The tenant whose quota a resource counts for; what the operator or the file has is not limited.
-fn counted(file: Option<&String>, domain: &Tenant) -> Option<String> {
-    if file.is_some() { None } else { domain.clone() }
+fn counted(owner: &Owner) -> Option<String> {
+    if owner.file.is_some() { None } else { owner.domain.clone() }
 }

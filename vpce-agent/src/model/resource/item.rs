@@ -19,7 +19,7 @@ use crate::model::{BackendKind, Dial, Permission, Port};
 pub(super) struct Owner {
     /// The tenant; none: the operator.
     pub(super) domain: Option<String>,
-    /// The tenant's project.
+    /// The tenant's project; none: all of them, as for what the file owns.
     pub(super) project: String,
     /// Its name in the file, where the file owns it. Such ones are never stored.
     #[serde(skip)]

@@ -214,7 +214,7 @@ impl Resources {
 impl Resources {
     fn owns(by: &Caller, owner: &item::Owner) -> bool {
         by.operator
-            || owner.domain.as_ref() == Some(&by.domain) && (owner.file.is_some() || owner.project == by.project)
+            || owner.domain.as_ref() == Some(&by.domain) && (owner.project.is_empty() || owner.project == by.project)
     }
 
     /// A service of the caller's.

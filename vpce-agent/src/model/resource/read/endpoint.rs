@@ -12,6 +12,7 @@ use crate::model::resource::{
     Caller, Endpoint, EndpointId, Refusal, Resources, Time, VpcId,
     answer::{EndpointDetails, Endpoints},
     check,
+    index::Place,
     request::Query,
 };
 
@@ -32,14 +33,19 @@ impl Resources {
     /// A value of the query isn't allowed.
     pub fn list_endpoints(&self, by: &Caller, query: &Query) -> Result<Endpoints, Refusal> {
         let page = Page::new(query)?;
-        let (name, id) = (given(query.endpoint_service_name.as_ref()), given(query.id.as_ref()));
+        let (name, part) = (given(query.endpoint_service_name.as_ref()), given(query.id.as_ref()));
         let vpc: Option<VpcId> = given(query.vpc_id.as_ref()).map(str::parse).transpose()?;
-        let found = self.endpoints_of(by).filter(|endpoint| {
-            name.is_none_or(|part| has_part(&self.service_name(endpoint), Some(part)))
-                && id.is_none_or(|part| has_part(&endpoint.id.to_string(), Some(part)))
-                && vpc.is_none_or(|vpc| endpoint.vpc == vpc)
-        });
-        let found = found.map(|endpoint| (endpoint.created_at, endpoint.id)).collect();
+        let fits = |id: EndpointId| {
+            self.endpoints.get(&id).is_some_and(|endpoint| {
+                name.is_none_or(|part| has_part(&self.service_name(endpoint), Some(part)))
+                    && part.is_none_or(|part| has_part(&id.to_string(), Some(part)))
+                    && vpc.is_none_or(|vpc| endpoint.vpc == vpc)
+            })
+        };
+        let mut found = self.endpoint_ids_of(by);
+        if name.is_some() || part.is_some() || vpc.is_some() {
+            found.retain(|(_, id)| fits(*id));
+        }
         let (ids, total_count) =
             page.cut(found, |id| self.endpoints.get(&id).map_or(0, |endpoint| endpoint.updated_at));
         let endpoints = ids.iter().filter_map(|id| self.endpoints.get(id));
@@ -51,12 +57,20 @@ impl Resources {
 
     /// The endpoints of the caller's project; of an operator without one: all.
     pub(super) fn endpoints_of(&self, by: &Caller) -> impl Iterator<Item = &Arc<Endpoint>> {
-        let tenant = Some(by.domain.clone());
-        let own = (tenant.clone(), 0, EndpointId(Uuid::nil()))..=(tenant, u64::MAX, EndpointId(Uuid::max()));
-        let all = by.operator.then(|| self.endpoints.values());
-        let own = (!by.operator).then(|| self.index.endpoints.range(own));
-        let own = own.into_iter().flatten().filter_map(|(.., id)| self.endpoints.get(id));
-        all.into_iter().flatten().chain(own).filter(|endpoint| Self::lists(by, &endpoint.owner))
+        self.endpoint_ids_of(by).into_iter().filter_map(|(_, id)| self.endpoints.get(&id))
+    }
+
+    /// When each was made, and its id. Nothing is looked up for each of a tenant's.
+    fn endpoint_ids_of(&self, by: &Caller) -> Vec<(u64, EndpointId)> {
+        if by.operator {
+            let all = self.endpoints.values().filter(|endpoint| Self::lists(by, &endpoint.owner));
+            return all.map(|endpoint| (endpoint.created_at, endpoint.id)).collect();
+        }
+        let range = |place: Place| {
+            let all = (place.clone(), 0, EndpointId(Uuid::nil()))..=(place, u64::MAX, EndpointId(Uuid::max()));
+            self.index.endpoints.range(all).map(|&(_, at, id)| (at, id))
+        };
+        Self::places(by).flat_map(range).collect()
     }
 
     /// The full name of an endpoint's service.

@@ -53,8 +53,8 @@ impl Page {
                 *time = updated(*item);
             }
         }
-        // Nearly nothing to do where it is in order already.
-        items.sort_unstable();
+        // A stable sort finds runs that are in order already: mostly there is nothing to do.
+        items.sort();
         if !self.ascending {
             items.reverse();
         }

@@ -12,6 +12,7 @@ use crate::model::resource::{
         PublicService, PublicServices, ServiceDescription, ServiceDetails, ServiceError, Services,
     },
     check,
+    index::Place,
     item::{self, Grant, Owner},
     request::{Query, Tag},
 };
@@ -185,12 +186,20 @@ impl Resources {
 
     /// The services of the caller's project; of an operator without one: all.
     pub(super) fn services_of(&self, by: &Caller) -> impl Iterator<Item = &Arc<Service>> {
-        let tenant = Some(by.domain.clone());
-        let own = (tenant.clone(), 0, ServiceId(Uuid::nil()))..=(tenant, u64::MAX, ServiceId(Uuid::max()));
-        let all = by.operator.then(|| self.services.values());
-        let own = (!by.operator).then(|| self.index.services.range(own));
-        let own = own.into_iter().flatten().filter_map(|(.., id)| self.services.get(id));
-        all.into_iter().flatten().chain(own).filter(|service| Self::lists(by, &service.owner))
+        let range = |place: Place| {
+            let all = (place.clone(), 0, ServiceId(Uuid::nil()))..=(place, u64::MAX, ServiceId(Uuid::max()));
+            self.index.services.range(all).filter_map(|(.., id)| self.services.get(id))
+        };
+        let all = by.operator.then(|| self.services.values().filter(|service| Self::lists(by, &service.owner)));
+        let own = (!by.operator).then(|| Self::places(by).flat_map(range));
+        all.into_iter().flatten().chain(own.into_iter().flatten())
+    }
+
+    /// Where what a tenant's list has is: what has no project, such as the file's, is in each.
+    pub(super) fn places(by: &Caller) -> impl Iterator<Item = Place> {
+        let place = |project: &str| (Some(by.domain.clone()), project.to_owned());
+        let own = (!by.project.is_empty()).then(|| place(&by.project));
+        [place("")].into_iter().chain(own)
     }
 
     /// Whether a list of the caller's has what is an owner's.
@@ -262,9 +271,9 @@ pub(super) fn error_of_endpoint(message: String) -> EndpointError {
     EndpointError { error_code: code.clone(), error_message: message.clone(), code, message }
 }
 
-/// The project that a resource is shown in; what the file owns is in each of its tenant's.
+/// The project that a resource is shown in; what has none is in each of its tenant's.
 pub(super) fn project(by: &Caller, owner: &Owner) -> String {
-    if owner.file.is_some() { by.project.clone() } else { owner.project.clone() }
+    if owner.project.is_empty() { by.project.clone() } else { owner.project.clone() }
 }
 
 pub(super) fn tags(tags: &std::collections::BTreeMap<String, String>) -> Vec<Tag> {

@@ -27,28 +27,28 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (few, port) = (0..4_u8, 1..4_u16);
     prop_oneof![
-        (few.clone(), any::<bool>()).prop_map(|(number, removed)| Step::Backend { number, removed }),
-        (few.clone(), few.clone(), port.clone(), any::<bool>())
+        1 => (few.clone(), any::<bool>()).prop_map(|(number, removed)| Step::Backend { number, removed }),
+        3 => (few.clone(), few.clone(), port.clone(), any::<bool>())
             .prop_map(|(number, backend, port, approval)| Step::Service { number, backend, port, approval }),
-        (few.clone(), few.clone(), port, any::<Option<bool>>())
+        2 => (few.clone(), few.clone(), port, any::<Option<bool>>())
             .prop_map(|(number, backend, port, approval)| Step::Update { number, backend, port, approval }),
-        (few.clone(), few.clone()).prop_map(|(number, backend)| Step::Standby { number, backend }),
-        (0..9_u8, few.clone(), any::<bool>(), proptest::option::of(0..9_u8))
+        1 => (few.clone(), few.clone()).prop_map(|(number, backend)| Step::Standby { number, backend }),
+        5 => (0..9_u8, few.clone(), any::<bool>(), proptest::option::of(0..9_u8))
             .prop_map(|(number, service, small, address)| Step::Endpoint { number, service, small, address }),
-        (0..9_u8).prop_map(|number| Step::Gateway { number }),
-        (few.clone(), 0..9_u8, any::<bool>()).prop_map(|(service, endpoint, accept)| Step::Act {
+        1 => (0..9_u8).prop_map(|number| Step::Gateway { number }),
+        5 => (few.clone(), 0..9_u8, any::<bool>()).prop_map(|(service, endpoint, accept)| Step::Act {
             service,
             endpoint,
             accept
         }),
-        (few.clone(), any::<bool>()).prop_map(|(number, add)| Step::Permit { number, add }),
-        few.clone().prop_map(|number| Step::Upgrade { number }),
-        (few.clone(), any::<bool>()).prop_map(|(number, fails)| Step::Applied { number, fails }),
-        (0..9_u8, any::<bool>()).prop_map(|(number, fails)| Step::AppliedEndpoint { number, fails }),
-        few.prop_map(|number| Step::DeleteService { number }),
-        (0..9_u8).prop_map(|number| Step::DeleteEndpoint { number }),
-        Just(Step::Release),
-        Just(Step::Reload),
+        1 => (few.clone(), any::<bool>()).prop_map(|(number, add)| Step::Permit { number, add }),
+        1 => few.clone().prop_map(|number| Step::Upgrade { number }),
+        1 => (few.clone(), any::<bool>()).prop_map(|(number, fails)| Step::Applied { number, fails }),
+        1 => (0..9_u8, any::<bool>()).prop_map(|(number, fails)| Step::AppliedEndpoint { number, fails }),
+        1 => few.prop_map(|number| Step::DeleteService { number }),
+        1 => (0..9_u8).prop_map(|number| Step::DeleteEndpoint { number }),
+        1 => Just(Step::Release),
+        1 => Just(Step::Reload),
     ]
 }
 
@@ -80,7 +80,9 @@ fn run(resources: &mut Resources, step: &Step, at: u64) -> Result<(), Refusal> {
                 "vpc_id": vpc("blue"), "port_id": backend_id(backend), "server_type": "VM",
                 "approval_enabled": approval, "ports": ports(port),
             }));
-            resources.create_service(blue, at, service_id(number), &request).map(drop)
+            resources.create_service(blue, at, service_id(number), &request)?;
+            let all = body(json!({ "permissions": ["*"], "action": "add" }));
+            resources.change_permissions(blue, at, service_id(number), &all).map(drop)
         }
         Step::Update { number, backend, port, approval } => {
             let fields = json!({ "port_id": backend_id(backend), "approval_enabled": approval, "ports": ports(port) });
@@ -143,6 +145,19 @@ fn run(resources: &mut Resources, step: &Step, at: u64) -> Result<(), Refusal> {
     }
 }
 
+/// Backends, and two services with an endpoint each, one of which waits.
+fn begun() -> Resources {
+    let mut resources = resources();
+    for number in 0..4 {
+        run(&mut resources, &Step::Backend { number, removed: false }, AT).unwrap();
+    }
+    for (number, approval) in [(0, true), (1, false)] {
+        run(&mut resources, &Step::Service { number, backend: number, port: 1, approval }, AT).unwrap();
+        run(&mut resources, &Step::Endpoint { number, service: number, small: true, address: None }, AT).unwrap();
+    }
+    resources
+}
+
 fn check(resources: &Resources) {
     assert_eq!(resources.index, recount(resources), "the index is what a recount gives");
     let mut taken = BTreeSet::new();
@@ -179,7 +194,7 @@ proptest! {
     /// The store and the dataplane are told of changes only, and have all of it in the end.
     #[test]
     fn no_sequence_of_requests_breaks_the_resources_or_is_half_told(steps in prop::collection::vec(step(), 1..60)) {
-        let mut resources = resources();
+        let mut resources = begun();
         resources.set_quota(&operator(), "red", &body(json!({ "endpoint": 7 }))).unwrap();
         resources.set_quota(&operator(), "blue", &body(json!({ "endpoint_service": 3 }))).unwrap();
         let mut rows: BTreeMap<Key, Value> = BTreeMap::new();
@@ -230,7 +245,9 @@ proptest! {
             }
             prop_assert_eq!(addresses.next_free(vpc, net), net.hosts().find(|host| !held.contains(host)));
         }
-        held.into_iter().for_each(|address| addresses.release(vpc, address, EndpointId(id(1))));
+        for address in held {
+            addresses.release(vpc, address, EndpointId(id(1)));
+        }
         prop_assert_eq!(addresses, super::super::addresses::Addresses::default());
     }
 }
