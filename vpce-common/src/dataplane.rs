@@ -11,7 +11,7 @@ use crate::{
         Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
     },
     path,
-    wire::{Header, VlanHdr},
+    wire::{Be32, Header, VlanHdr},
 };
 
 /// One frame, read from front to back.
@@ -113,6 +113,11 @@ pub trait Dataplane: Sized {
     fn prefix(&self, local: &Local) -> Option<u32>;
     /// `CLIENTS`: whether a network of it holds the client.
     fn lists(&self, client: &Client) -> bool;
+    /// [`path::barred`]
+    #[inline(always)]
+    fn bars(&self, endpoint: u32, client: Be32) -> bool {
+        path::barred(self, endpoint, client)
+    }
     /// `MAPPINGS`
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping>;
     /// `ENDPOINTS`

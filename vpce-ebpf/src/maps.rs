@@ -23,6 +23,7 @@ use vpce_common::{
         Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
     },
     path,
+    wire::Be32,
 };
 
 #[map]
@@ -131,6 +132,10 @@ impl Dataplane for Kernel {
         CLIENTS.get(Key::new(64, *client)).is_some()
     }
     #[inline(always)]
+    fn bars(&self, endpoint: u32, client: Be32) -> bool {
+        bars(endpoint, client.get()) != 0
+    }
+    #[inline(always)]
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
         // SAFETY: two fields, read at once; the agent replaces entries whole.
         unsafe { MAPPINGS.get(dialled) }.copied()
@@ -235,6 +240,12 @@ unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
     // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
     index::look(&Kernel, key, but).unwrap_or(index::NONE)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn bars(endpoint: u32, client: u32) -> u32 {
+    path::barred(&Kernel, endpoint, Be32::new(client)).into()
 }
 
 #[inline(never)]

@@ -28,6 +28,7 @@ mod transport;
 pub use self::{
     end::End,
     fast::{fast, relearn},
+    open::barred,
     leave::{Outcome, leave},
     refuse::refuse,
 };

@@ -44,7 +44,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     if endpoint.accepted == 0 || endpoint.slots == 0 {
         return Err(refused(DropReason::NotAccepted));
     }
-    if endpoint.listed != 0 && !plane.lists(&Client { endpoint: number, network: key.client }) {
+    if plane.bars(number, key.client) {
         return Err(refused(DropReason::NotListed));
     }
     let backend = plane.backend(endpoint.backend).ok_or_else(internal)?;
@@ -90,6 +90,12 @@ pub(super) fn open<D: Dataplane, T: Transport>(
         slots::settle(plane, number, slot, Change::between(state | bits, state));
     }
     plane.find(key).ok_or_else(|| refused(DropReason::Contended))
+}
+
+/// Whether an endpoint lists its clients, and this one is not among them.
+#[inline(always)]
+pub fn barred<D: Dataplane>(plane: &D, endpoint: u32, client: Be32) -> bool {
+    plane.endpoint(endpoint).is_some_and(|is| is.listed != 0) && !plane.lists(&Client { endpoint, network: client })
 }
 
 /// Takes a place in the limit.
