@@ -139,8 +139,7 @@ impl Measurement {
     /// Whether a hook's figure of it stands on the project's first page: of each hook what it is for.
     fn is_headline(self, offloads: Offloads, mode: &str) -> bool {
         match (self, offloads) {
-            (Self::Flood(_) | Self::Connections, Offloads::Off) => true,
-            (Self::Stream, Offloads::Default) => true,
+            (Self::Flood(_) | Self::Connections, Offloads::Off) | (Self::Stream, Offloads::Default) => true,
             (Self::Trip, Offloads::Off) => mode == HOOKS[1],
             _ => false,
         }

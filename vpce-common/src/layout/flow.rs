@@ -71,7 +71,7 @@ impl Bucket {
     /// All entries, two in a word: that with the lower number in the lower half.
     #[inline(always)]
     pub fn pairs(&self) -> impl Iterator<Item = u64> {
-        let first = (&raw const self.0).cast::<u64>();
+        let first = core::ptr::from_ref(self).cast::<u64>();
         // SAFETY: within the bucket, which is aligned to more; a word is read at once, as each entry is.
         (0..WAYS / 2).map(move |pair| unsafe { first.add(pair).read_volatile() })
     }
