@@ -24,12 +24,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let unread = |rejection: BytesRejection| Error::parameter(rejection.body_text());
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        // A list would be taken for the fields of an object in their order.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Error::parameter("body: it is no object; send {…}"));
-        }
         let axum::Json(value) = axum::Json::from_bytes(&bytes)
             .map_err(|rejection| Error::parameter(told("body", &rejection.body_text())))?;
+        // A list was taken for the fields of an object, in their order.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::parameter("body: it is a list; send an object"));
+        }
         Ok(Self(value))
     }
 }
