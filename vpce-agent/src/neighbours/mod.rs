@@ -137,6 +137,12 @@ impl Neighbours {
         self.entries.values().all(|entry| entry.found.is_some())
     }
 
+    /// Whether a backend was asked for, and did not answer.
+    #[must_use]
+    pub fn is_silent(&self, number: u32) -> bool {
+        self.entries.get(&number).is_some_and(|entry| entry.found.is_none() && entry.unanswered > PATIENCE)
+    }
+
     /// Who is found.
     #[must_use]
     pub fn found(&self) -> BTreeMap<u32, Neighbour> {

@@ -269,6 +269,15 @@ impl Gateway {
         self.desired.services.contains_key(name) || self.desired.endpoints.contains_key(name)
     }
 
+    /// Whether what answers for a service does not answer ARP.
+    #[must_use]
+    pub fn is_silent(&self, service: &str) -> bool {
+        let number = self.desired.services.get(service).and_then(|service| {
+            self.leases.backend(*self.leases.vpcs.get(&service.vpc)?, &service.target)
+        });
+        number.is_some_and(|number| self.neighbours.is_silent(number))
+    }
+
     /// Whether a service or an endpoint of this name serves, or something of it is held still.
     #[must_use]
     pub fn holds(&self, name: &str) -> bool {

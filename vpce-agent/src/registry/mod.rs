@@ -22,7 +22,7 @@ use crate::{
     model::{
         Desired,
         leases::LeaseError,
-        resource::{Key, Refusal, Resources},
+        resource::{Key, Refusal, Resources, ServiceId},
         rights::Accounts,
     },
     reconcile::{Gateway, Part, ReconcileError},
@@ -153,6 +153,30 @@ impl Registry {
             self.is_applied = true;
             self.publish();
         }
+        self.turn_from_silent(gateway);
+        self.forget_deleted(gateway);
+    }
+
+    /// Leads services whose backend does not answer to the other one that they have.
+    fn turn_from_silent(&mut self, gateway: &mut Gateway) {
+        let services = self.state.resources.with_standby();
+        let silent: Vec<ServiceId> = services.filter(|id| gateway.is_silent(&id.to_string())).collect();
+        if silent.is_empty() {
+            return;
+        }
+        for &service in &silent {
+            tracing::warn!(%service, "its backend does not answer: new connections go to the other one");
+            self.state.resources.turn(service);
+        }
+        let keys: Vec<Key> = silent.into_iter().map(Key::Service).collect();
+        let part = part(&self.state.resources, &keys);
+        let outcome = gateway.alter(part.clone(), &[], &[]);
+        self.note(gateway, &part, outcome);
+        self.publish();
+    }
+
+    /// What was deleted is gone once nothing of it is held.
+    fn forget_deleted(&mut self, gateway: &mut Gateway) {
         let let_go: Vec<Key> = self.state.resources.deleting().filter(|key| !gateway.holds(&key.text())).collect();
         if let_go.is_empty() {
             return;

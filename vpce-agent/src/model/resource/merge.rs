@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::{
     BackendId, EndpointId, Limits, PermissionId, Resources, ServiceId, SubnetId, VpcId,
@@ -35,6 +35,7 @@ impl Resources {
             quotas: OrdMap::new(),
             next_marker: FIRST_MARKER,
             applied: OrdMap::new(),
+            on_standby: OrdSet::new(),
             dns_names: OrdMap::new(),
             index: Index::default(),
             changed: std::collections::BTreeSet::default(),

@@ -26,7 +26,7 @@ mod write;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 pub use self::{
@@ -62,6 +62,8 @@ pub struct Resources {
     next_marker: u32,
     /// What the dataplane said of services and endpoints: nothing, or why it couldn't take one.
     applied: OrdMap<Uuid, Option<Arc<str>>>,
+    /// Services that their standby backends answer for now.
+    on_standby: OrdSet<ServiceId>,
     /// Domain names that the DNS has for endpoints.
     dns_names: OrdMap<EndpointId, Arc<[String]>>,
     index: Index,
@@ -140,6 +142,7 @@ impl Resources {
         if let Some(service) = self.services.remove(&id) {
             self.index.remove_service(&service);
             self.applied.remove(&id.0);
+            self.on_standby.remove(&id);
             self.note(Key::Service(id), service.owner.file.is_some());
         }
     }

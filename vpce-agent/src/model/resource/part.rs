@@ -99,11 +99,16 @@ impl Resources {
         }
     }
 
-    /// The standby backend of a service, for new flows when the first does not answer.
-    #[must_use]
-    pub fn standby(&self, id: ServiceId) -> Option<Ipv4Addr> {
-        let standby = self.services.get(&id)?.standby?;
-        self.backends.get(&standby).map(|backend| backend.address)
+    /// Services that have a standby backend.
+    pub fn with_standby(&self) -> impl Iterator<Item = ServiceId> {
+        self.services.values().filter(|service| service.standby.is_some() && !service.deleting).map(|service| service.id)
+    }
+
+    /// Has a service led to its standby backend, or from there back to the first one: the other does not answer.
+    pub fn turn(&mut self, id: ServiceId) {
+        if self.on_standby.remove(&id).is_none() {
+            self.on_standby.insert(id);
+        }
     }
 
     /// Ids of what was deleted and not let go of yet.
@@ -116,7 +121,8 @@ impl Resources {
 
     fn service_of(&self, service: &Service) -> Option<model::Service> {
         self.check_service(service).ok()?;
-        let backend = self.backends.get(&service.backend?)?;
+        let standby = service.standby.filter(|_| self.on_standby.contains(&service.id));
+        let backend = self.backends.get(&standby.or(service.backend)?)?;
         Some(model::Service {
             vpc: self.world.vpcs.get(&service.vpc)?.name.clone(),
             target: Target::Backend(model::Backend { kind: backend.kind, address: backend.address }),

@@ -147,7 +147,15 @@ fn a_standby_is_another_backend_of_the_same_vpc() {
     let of_cloud = BackendId::of_file("region-1", "cloud", [10, 0, 0, 53].into());
     refused(resources.add_server_resources(&blue, AT, id, &add(of_cloud)), "EndPoint.3003");
     resources.add_server_resources(&blue, AT, id, &add(other)).unwrap();
-    assert_eq!(resources.standby(id), Some([10, 0, 0, 11].into()));
+    let leads_to = |resources: &Resources| {
+        let part = resources.desired(&[Key::Service(id)]);
+        part.services[0].1.as_ref().expect("it is served").target.address()
+    };
+    assert_eq!((leads_to(&resources), resources.with_standby().collect::<Vec<_>>()), ([10, 0, 0, 10].into(), vec![id]));
+    resources.turn(id);
+    assert_eq!(leads_to(&resources), Ipv4Addr::from([10, 0, 0, 11]));
+    resources.turn(id);
+    assert_eq!(leads_to(&resources), Ipv4Addr::from([10, 0, 0, 10]));
     refused(resources.delete_backend(&operator(), other), "EndPoint.3006");
     // What the standby publishes is taken there too.
     refused(resources.create_service(&blue, AT, ServiceId(super::id(1)), &service_request(other)), "EndPoint.3044");
