@@ -7,8 +7,8 @@ use crate::{
     checksum::Delta,
     index,
     layout::{
-        Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard, Ingress,
-        Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
+        Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
+        Ingress, Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
     },
     path,
     wire::{Be32, Header, VlanHdr},

@@ -12,8 +12,8 @@ use crate::{
     dataplane::{Dataplane, Frame},
     index,
     layout::{
-        ADDRESS_SLOTS, Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment, Flow,
-        FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Traffic, Transit,
+        ADDRESS_SLOTS, Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, Epoch, FirstFragment,
+        Flow, FlowKey, Heard, Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, Totals, Traffic, Transit,
     },
     path::{End, Verdict, fast, leave, path, refuse},
     reap,
@@ -227,7 +227,7 @@ impl<'f> Frame<'f> for HostFrame<'f> {
 
 /// The network of so many bits that holds an address.
 const fn network(address: Be32, bits: u32) -> Be32 {
-    Be32::new(address.get() & !((u32::MAX as u64 >> bits) as u32))
+    Be32::new(address.get() & !u32::MAX.unbounded_shr(bits))
 }
 
 fn at<T>(of: &[T], number: u32) -> Option<&T> {
@@ -256,7 +256,8 @@ impl Dataplane for HostPlane {
         (0..=32).rev().find_map(|bits| self.prefixes.get(&prefix(bits)).copied())
     }
     fn lists(&self, client: &Client) -> bool {
-        (0..=32).any(|bits| self.clients.contains(&(bits, Client { network: network(client.network, bits), ..*client })))
+        (0..=32)
+            .any(|bits| self.clients.contains(&(bits, Client { network: network(client.network, bits), ..*client })))
     }
     fn mapping(&self, dialled: &Dialled) -> Option<Mapping> {
         self.mappings.get(dialled).copied()

@@ -398,8 +398,8 @@ const _: () = {
 #[cfg(feature = "user")]
 mod pod {
     use super::{
-        Backend, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local, Mapping,
-        Prefix, Settings, Transit,
+        Backend, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, FlowKey, Heard, Ingress, Link, Local,
+        Mapping, Prefix, Settings, Transit,
     };
 
     macro_rules! pod {

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use vpce_common::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Client, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
-        Settings, Station,
+        Backend, Client, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET,
+        Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use aya::maps::{MapInfo, MapType};
 use vpce_common::layout::{
-    Admission, Backend, Bucket, Client, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link, Local,
-    Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
+    Admission, Backend, Bucket, Client, Datagram, Dialled, Endpoint, FirstFragment, Flow, Index, Ingress, LAYOUT, Link,
+    Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
 };
 
 use crate::model::{MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES};

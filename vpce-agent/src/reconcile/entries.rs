@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use vpce_common::layout::{Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Transit};
+use vpce_common::layout::{
+    Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+};
 
 /// The entries of every map that the agent writes. A number that is absent holds zeros.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -272,9 +272,11 @@ impl Gateway {
     /// Whether what answers for a service does not answer ARP.
     #[must_use]
     pub fn is_silent(&self, service: &str) -> bool {
-        let number = self.desired.services.get(service).and_then(|service| {
-            self.leases.backend(*self.leases.vpcs.get(&service.vpc)?, &service.target)
-        });
+        let number = self
+            .desired
+            .services
+            .get(service)
+            .and_then(|service| self.leases.backend(*self.leases.vpcs.get(&service.vpc)?, &service.target));
         number.is_some_and(|number| self.neighbours.is_silent(number))
     }
 

@@ -19,7 +19,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vpce_common::{
-    layout::{Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit},
+    layout::{
+        Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit,
+    },
     wire::{Be32, Mac},
 };
 
@@ -103,8 +105,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
         .map(|(key, _)| *key)
         .partition(|key| other.contains(&key.endpoint));
     plan.extend(early.into_iter().map(Change::RemoveMapping));
-    let (early, delisted): (Vec<_>, _) = gone(&desired.clients, &observed.clients)
-        .partition(|(_, client)| other.contains(&client.endpoint));
+    let (early, delisted): (Vec<_>, _) =
+        gone(&desired.clients, &observed.clients).partition(|(_, client)| other.contains(&client.endpoint));
     plan.extend(early.into_iter().map(Change::RemoveClient));
 
     for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {

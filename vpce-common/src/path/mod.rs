@@ -28,8 +28,8 @@ mod transport;
 pub use self::{
     end::End,
     fast::{fast, relearn},
-    open::barred,
     leave::{Outcome, leave},
+    open::barred,
     refuse::refuse,
 };
 use self::{end::Ended, link::Arrival, packet::Part, transport::Transport};

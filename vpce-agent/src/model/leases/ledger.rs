@@ -84,7 +84,9 @@ impl Ledger {
             });
             match barred {
                 Some(error) => drop(altered.endpoints.insert(name.clone(), error)),
-                None => self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), ends(name), &mut altered),
+                None => {
+                    self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), ends(name), &mut altered)
+                }
             }
         }
         altered

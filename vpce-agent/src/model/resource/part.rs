@@ -101,7 +101,10 @@ impl Resources {
 
     /// Services that have a standby backend.
     pub fn with_standby(&self) -> impl Iterator<Item = ServiceId> {
-        self.services.values().filter(|service| service.standby.is_some() && !service.deleting).map(|service| service.id)
+        self.services
+            .values()
+            .filter(|service| service.standby.is_some() && !service.deleting)
+            .map(|service| service.id)
     }
 
     /// Has a service led to its standby backend, or from there back to the first one: the other does not answer.
