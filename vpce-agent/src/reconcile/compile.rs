@@ -54,7 +54,7 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     let mut entries = Entries::new(settings(&desired.gateway, facts));
     links(desired, leases, facts, &mut entries);
     entries.backends =
-        (0..).zip(&leases.backends).map(|(n, lease)| (n, backend(n, lease, facts, &entries.links))).collect();
+        (0..).zip(&leases.backends).map(|(n, lease)| (n, backend(n, *lease, facts, &entries.links))).collect();
     for (&number, lease) in &leases.endpoints {
         endpoint(desired, number, lease, facts, &mut entries);
     }
@@ -74,7 +74,7 @@ pub fn compile_part(
     let mut entries = Entries::new(settings(&desired.gateway, facts));
     for &number in backends {
         if let Some(lease) = leases.backends.get(number as usize) {
-            entries.backends.insert(number, backend(number, lease, facts, links));
+            entries.backends.insert(number, backend(number, *lease, facts, links));
         }
     }
     for &number in endpoints {
@@ -140,7 +140,7 @@ fn segment(lease: &LinkLease) -> layout::Segment {
     }
 }
 
-fn backend(number: u32, lease: &BackendLease, facts: &Facts, links: &BTreeMap<u32, Link>) -> Backend {
+fn backend(number: u32, lease: BackendLease, facts: &Facts, links: &BTreeMap<u32, Link>) -> Backend {
     // A router is no backend: what it leads to keeps its address.
     let address = if lease.gateway { Ipv4Addr::UNSPECIFIED } else { lease.address };
     let backend = Backend { address: address.into(), vpc: lease.vpc, ..NO_BACKEND };

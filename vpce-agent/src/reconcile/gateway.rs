@@ -183,7 +183,7 @@ impl Gateway {
         guests: Part,
     ) -> Result<BTreeMap<String, LeaseError>, ReconcileError> {
         let may_fail: BTreeSet<String> = guests.endpoints.keys().chain(guests.services.keys()).cloned().collect();
-        guests.swap(&mut desired);
+        drop(guests.swap(&mut desired));
         let mut refused = BTreeMap::new();
         let leases = loop {
             let errors = match self.leases.assign(&desired, CAPACITY) {

@@ -31,6 +31,7 @@ pub struct Part {
 
 impl Part {
     /// Has it in `desired`; answers what was there instead.
+    #[must_use]
     pub fn swap(self, desired: &mut Desired) -> Self {
         fn swap<V>(new: BTreeMap<String, Option<V>>, all: &mut BTreeMap<String, V>) -> BTreeMap<String, Option<V>> {
             let swap = |(name, value): (String, Option<V>)| {
@@ -92,7 +93,7 @@ impl Altering {
         let ends = |name: &str| undo.endpoints.get(name).is_some_and(|was| shuts_out(was.as_ref(), now.get(name)));
         let altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names, ends);
         let refused = undo.only(&altered);
-        refused.swap(book.desired);
+        drop(refused.swap(book.desired));
         Self { altered, names, undo, was }
     }
 
@@ -112,8 +113,8 @@ impl Altering {
     }
 
     /// Takes it back; the ledger is of no use then.
-    pub fn undo(self, book: Book<'_>) {
-        self.undo.swap(book.desired);
+    pub fn undo(self, book: &mut Book<'_>) {
+        drop(self.undo.swap(book.desired));
         self.altered.undo(book.leases);
     }
 }
@@ -183,7 +184,7 @@ impl Gateway {
         let altering = Altering::enter(part, &mut book, &self.facts, last);
         let leases = LeaseDelta::of(&altering.altered, book.leases).writes();
         if let Err(error) = self.store.commit(&[&leases, writes].concat(), records) {
-            altering.undo(book);
+            altering.undo(&mut book);
             return Err(error.into());
         }
         let (now, then) = altering.entries(&book, &self.facts, last);

@@ -85,7 +85,7 @@ impl Ledger {
             match barred {
                 Some(error) => drop(altered.endpoints.insert(name.clone(), error)),
                 None => {
-                    self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), ends(name), &mut altered)
+                    self.serve(leases, name, endpoint.map(|endpoint| (desired, endpoint)), ends(name), &mut altered);
                 }
             }
         }

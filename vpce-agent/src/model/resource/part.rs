@@ -1,6 +1,6 @@
 //! What the dataplane shall do for tenants' resources.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
 use uuid::Uuid;
