@@ -150,6 +150,7 @@ mod tests {
         // Without traffic on a rig, without the object's hook, or on hooks of their own choice.
         let once = [
             "alarms",
+            "backup",
             "budget",
             "build_and_load",
             "cli",
@@ -159,6 +160,7 @@ mod tests {
             "oracle",
             "rig",
             "scorecard",
+            "sdk",
             "store",
         ];
         let targets = std::fs::read_dir(cmd::workspace().join("tests/tests")).expect("the targets");
