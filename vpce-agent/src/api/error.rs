@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::rights::Denied;
+use crate::model::{resource::Refusal, rights::Denied};
 
 /// A failure as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Error {
 impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
         Self::new(denied.status(), denied.code(), denied.to_string())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status(), refusal.code(), refusal.to_string())
     }
 }
 

@@ -4,8 +4,9 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Response},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::Error;
 
@@ -25,7 +26,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let axum::Json(value) = axum::Json::from_bytes(&bytes)
             .map_err(|rejection| Error::parameter(told("body", &rejection.body_text())))?;
+        // A list was taken for the fields of an object, in their order.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::parameter("body: it is a list; send an object"));
+        }
         Ok(Self(value))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
     }
 }
 

@@ -3,12 +3,15 @@
 //! A request comes in through [`guard`] (an id, limits, one form for every error), then [`auth`] finds
 //! whose it is; an operation gets a `Caller`, and answers or fails with an [`Error`].
 
+mod ask;
 mod auth;
 mod certificate;
 mod document;
 mod error;
 mod extract;
 mod guard;
+mod operations;
+mod operator;
 mod pace;
 mod server;
 #[cfg(test)]
@@ -24,9 +27,13 @@ pub use self::{
     error::{Error, ErrorBody},
     extract::{Json, Query},
     guard::RequestId,
+    operator::operator,
     server::{ServeError, Server},
 };
-use crate::model::rights::{Accounts, Seal};
+use crate::{
+    model::rights::{Accounts, Seal},
+    registry::Handle,
+};
 
 /// Answers the accounts as they are now.
 pub type AccountsNow = Arc<dyn Fn() -> Accounts + Send + Sync>;
@@ -42,4 +49,13 @@ pub struct Frame {
     pub accounts: AccountsNow,
     /// What the secrets of keys are sealed with.
     pub seal: Seal,
+}
+
+impl Frame {
+    /// The API of a registry.
+    #[must_use]
+    pub fn new(registry: Handle, seal: Seal) -> Self {
+        let (operations, document) = operations::routes(registry.clone());
+        Self { operations, document, accounts: Arc::new(move || registry.state().accounts), seal }
+    }
 }

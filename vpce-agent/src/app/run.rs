@@ -22,13 +22,14 @@ use super::{
     input::{self, Watched},
 };
 use crate::{
+    api::{self, Frame, ServeError, Server},
     dataplane::{self, Dataplane, DataplaneError},
-    model::Segment,
+    model::{Api, Segment, rights::Seal},
     net::{Interfaces, NetError, Speaker},
     reconcile::{Against, Gateway, ReconcileError, Word},
     registry::{Registry, RowsError},
     socket::{self, Asked, SocketError},
-    store::{Sqlite, Store as _, StoreError},
+    store::{self, Sqlite, Store as _, StoreError},
 };
 
 /// The reaper looks at a share of the flow records this often.
@@ -69,6 +70,7 @@ pub enum RunError {
     Rows(#[from] RowsError),
     Net(#[from] NetError),
     Socket(#[from] SocketError),
+    Api(#[from] ServeError),
     #[error("signals: {0}")]
     Signals(#[from] io::Error),
     #[error(
@@ -94,6 +96,10 @@ struct Agent {
     options: Options,
     gateway: Gateway,
     registry: Registry,
+    /// Dropped after the registry: what waits for it is answered then.
+    _api: Option<Server>,
+    /// How the API is served.
+    served: Option<Api>,
     max_flows: u32,
     interfaces: Interfaces,
     ears: AsyncFd<OwnedFd>,
@@ -115,7 +121,7 @@ impl Agent {
         present.extend(store.leases()?.into_iter().flat_map(|leases| leases.links).map(|link| link.interface));
         let file = Watched::new(&options.config);
         let desired = input::read(&options.config, Some(&present))?;
-        let max_flows = desired.gateway.max_flows;
+        let (max_flows, served) = (desired.gateway.max_flows, desired.api.clone());
 
         let speaker = Speaker::new()?;
         let dataplane = Dataplane::load(&options.bpf_dir, max_flows, options.log_drops)?;
@@ -123,13 +129,19 @@ impl Agent {
         let (gateway, refused) = Gateway::start(dataplane, Box::new(store), desired, registry.guests())?;
         registry.note_refused(&refused);
         let (asking, asks) = mpsc::channel(16);
-        socket::serve(&options.socket, asking).await?;
+        let seal = Seal::new(&store::seal_key(&options.state_dir)?);
+        let handle = registry.handle();
+        socket::serve(&options.socket, asking, api::operator(handle.clone(), seal.clone())).await?;
+        let serve = |api| Server::start(api, &options.state_dir, Frame::new(handle, seal));
+        let api = served.as_ref().map(serve).transpose()?;
         // SAFETY: an `OwnedFd` answers the same descriptor for as long as it lives.
         let ears = unsafe { AsyncFd::register(gateway.ears()?) }.map_err(io::Error::from)?;
         Ok(Self {
             options,
             gateway,
             registry,
+            _api: api,
+            served,
             max_flows,
             interfaces,
             ears,
@@ -319,6 +331,9 @@ impl Agent {
         let wanted = desired.gateway.max_flows;
         if wanted != self.max_flows {
             return Err(RunError::MaxFlows { now: self.max_flows, wanted });
+        }
+        if desired.api != self.served {
+            tracing::warn!("[api] was changed: it is served as before until the agent is started again");
         }
         let (resources, guests) = self.registry.beside(&desired, now());
         let refused = self.gateway.change(desired, guests)?;

@@ -4,13 +4,17 @@ use super::list::{mac, networks, ports};
 use crate::model::status::{EndpointStatus, VpcStatus};
 
 pub(super) fn vpc(vpc: &VpcStatus) -> String {
-    let subnets: Vec<String> = vpc.subnets.iter().map(|(name, cidr)| format!("{name} {cidr}")).collect();
     let mut rows = vec![
         ("Name", vpc.name.clone()),
+        ("Id", vpc.id.to_string()),
         ("Domain", vpc.domain.clone().unwrap_or_else(|| "-".to_owned())),
         ("Address", vpc.address.to_string()),
-        ("Subnets", subnets.join(", ")),
+        ("Route table", vpc.route_table_id.to_string()),
     ];
+    for (name, cidr) in &vpc.subnets {
+        let id = vpc.subnet_ids.get(name).map(ToString::to_string).unwrap_or_default();
+        rows.push(("Subnet", format!("{name} {cidr} {id}")));
+    }
     for attachment in &vpc.attachments {
         rows.push(("Attachment", format!("{}: {}", attachment.interface, attachment.state)));
         let why = attachment.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -55,6 +59,6 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
     lines(&rows)
 }
 
-fn lines(rows: &[(&str, String)]) -> String {
+pub(super) fn lines(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("{name:<16} {value}")).collect::<Vec<_>>().join("\n")
 }

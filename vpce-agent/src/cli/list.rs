@@ -49,9 +49,9 @@ pub(super) fn mac(backend: &BackendStatus) -> &str {
     backend.mac.as_deref().unwrap_or("does not answer ARP")
 }
 
-fn with_header(header: &[&str]) -> Table {
+pub(super) fn with_header<T: AsRef<str>>(header: &[T]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header);
+    table.load_preset(presets::NOTHING).set_header(header.iter().map(AsRef::as_ref));
     table
 }
 

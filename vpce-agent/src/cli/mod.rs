@@ -2,6 +2,7 @@
 
 mod describe;
 mod list;
+mod operator;
 
 use std::{
     error::Error,
@@ -10,6 +11,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::operator::{Create, Delete, Kept};
 use crate::{
     model::status::Status,
     socket::{self, ClientError},
@@ -47,9 +49,18 @@ enum Output {
 enum Command {
     /// Lists resources of a kind.
     Get {
-        /// Which.
-        #[arg(value_enum)]
-        kind: Kind,
+        #[command(subcommand)]
+        what: Listed,
+    },
+    /// Makes something that outlives the agent.
+    Create {
+        #[command(subcommand)]
+        what: Create,
+    },
+    /// Removes it.
+    Delete {
+        #[command(subcommand)]
+        what: Delete,
     },
     /// Tells everything of one resource.
     Describe {
@@ -80,7 +91,15 @@ enum Described {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Subcommand)]
+enum Listed {
+    #[command(flatten)]
+    Now(Kind),
+    #[command(flatten)]
+    Kept(Kept),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub(crate) enum Kind {
     /// Tenant networks and where they meet the gateway.
     Vpcs,
@@ -125,10 +144,13 @@ pub enum CliError {
 pub async fn run(arguments: &Arguments, backup: Backup) -> Result<String, CliError> {
     let json = arguments.output == Output::Json;
     match &arguments.command {
-        Command::Get { kind } => {
+        Command::Get { what: Listed::Now(kind) } => {
             let status = ask(&arguments.socket).await?;
             if json { list::json(*kind, &status) } else { Ok(list::table(*kind, &status)) }
         }
+        Command::Get { what: Listed::Kept(kept) } => kept.list(&arguments.socket, json).await,
+        Command::Create { what } => what.run(&arguments.socket, json).await,
+        Command::Delete { what } => what.run(&arguments.socket, json).await,
         Command::Describe { what } => describe(what, &ask(&arguments.socket).await?, json),
         Command::Backup { file, state_dir } => {
             backup(state_dir, file).map_err(CliError::Backup)?;

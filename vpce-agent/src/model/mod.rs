@@ -7,6 +7,7 @@ mod api;
 mod attachment;
 mod hook;
 pub mod leases;
+pub mod operator;
 pub mod resource;
 pub mod rights;
 pub(crate) mod rule;

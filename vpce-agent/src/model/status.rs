@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::resource::{RouteTableId, SubnetId, VpcId};
+
 /// Everything at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -38,12 +40,18 @@ pub struct AlarmStatus {
 pub struct VpcStatus {
     /// Its name.
     pub name: String,
+    /// Its id in the API.
+    pub id: VpcId,
     /// The tenant.
     pub domain: Option<String>,
     /// The gateway's own address there.
     pub address: Ipv4Net,
     /// Named parts.
     pub subnets: BTreeMap<String, Ipv4Net>,
+    /// Their ids in the API.
+    pub subnet_ids: BTreeMap<String, SubnetId>,
+    /// The id of its route table in the API.
+    pub route_table_id: RouteTableId,
     /// Where it meets the gateway.
     pub attachments: Vec<AttachmentStatus>,
 }

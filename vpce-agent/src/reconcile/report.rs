@@ -1,6 +1,6 @@
 //! What the gateway tells of itself.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
 use ipnet::Ipv4Net;
 use vpce_common::reason::DropReason;
@@ -10,6 +10,8 @@ use crate::{
     maps::MapError,
     model::{
         Attachment, Backend, BackendKind, Dial, Endpoint, Port, Service, Target, Vpc,
+        leases::Held,
+        resource::{EndpointId, RouteTableId, SubnetId, VpcId},
         status::{
             AttachmentStatus, BackendStatus, ConnectionStatus, EndpointStatus, PacketStatus, PortStatus, ServiceStatus,
             Status, TrafficStatus, VpcStatus,
@@ -35,6 +37,13 @@ impl Gateway {
         })
     }
 
+    /// Where the endpoints of the file are.
+    pub fn addresses(&self) -> impl Iterator<Item = (EndpointId, Ipv4Addr)> {
+        let region = &self.desired.gateway.region;
+        let serving = self.leases.endpoints.values().filter(|lease| lease.held == Held::Serving);
+        serving.filter_map(|lease| Some((EndpointId::of_file(region, &lease.name), lease.address?)))
+    }
+
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
         let attachment = |attachment: &Attachment| {
             let is = self.facts.interfaces.get(&attachment.interface);
@@ -53,11 +62,19 @@ impl Gateway {
                 cost: held.and_then(|(is, hook)| hook.cost(is.kind)).map(str::to_owned),
             }
         };
+        let region = &self.desired.gateway.region;
         VpcStatus {
             name: name.to_owned(),
+            id: VpcId::of_file(region, name),
             domain: vpc.domain.clone(),
             address: vpc.address,
             subnets: vpc.subnets.clone(),
+            subnet_ids: vpc
+                .subnets
+                .keys()
+                .map(|subnet| (subnet.clone(), SubnetId::of_file(region, name, subnet)))
+                .collect(),
+            route_table_id: RouteTableId::of_file(region, name),
             attachments: vpc.attach.iter().map(attachment).collect(),
         }
     }

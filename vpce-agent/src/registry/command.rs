@@ -1,11 +1,16 @@
 //! What the edges ask of the registry.
 
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::spawn_blocking,
+};
 
 use super::State;
 use crate::{
     model::{resource::Refusal, rights::Caller},
-    store::Record,
+    store::{Audit, Filter, Record, Recorded},
 };
 
 /// Who asks for what, for the audit log.
@@ -56,17 +61,34 @@ pub(super) struct Outcome {
 pub struct Handle {
     state: watch::Receiver<State>,
     commands: mpsc::Sender<Command>,
+    audit: Arc<dyn Audit>,
 }
 
 impl Handle {
-    pub(super) const fn new(state: watch::Receiver<State>, commands: mpsc::Sender<Command>) -> Self {
-        Self { state, commands }
+    pub(super) const fn new(
+        state: watch::Receiver<State>,
+        commands: mpsc::Sender<Command>,
+        audit: Arc<dyn Audit>,
+    ) -> Self {
+        Self { state, commands, audit }
     }
 
     /// The state of the last commit.
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
+    }
+
+    /// Records of the audit log that pass a filter, the newest first, so many at most.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] where the store can't be read.
+    pub async fn records(&self, filter: Filter, limit: usize) -> Result<Vec<Recorded>, Refusal> {
+        let audit = Arc::clone(&self.audit);
+        // The log may be long: no request and no packet waits for its reading.
+        let read = spawn_blocking(move || audit.records(&filter, limit).map_err(|error| error.to_string()));
+        let records = read.await.unwrap_or_else(|error| Err(error.to_string()));
+        records.map_err(|reason| Refusal::Internal { reason })
     }
 
     /// Tells of every commit from now on.

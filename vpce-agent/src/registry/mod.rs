@@ -10,12 +10,14 @@ mod rows;
 use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use self::command::{Command, Outcome};
 pub use self::{
     command::{Entry, Handle},
     rows::RowsError,
 };
+pub use crate::store::{Filter, Recorded};
 use crate::{
     model::{
         Desired,
@@ -58,7 +60,7 @@ impl Registry {
         let state = rows::load(store, desired, now)?;
         let (published, reader) = watch::channel(state.clone());
         let (sender, commands) = mpsc::channel(TOGETHER);
-        let handle = Handle::new(reader, sender);
+        let handle = Handle::new(reader, sender, store.audit());
         Ok(Self { state, published, commands, handle, is_applied: false })
     }
 
@@ -147,6 +149,7 @@ impl Registry {
         if !self.is_applied && gateway.is_written() {
             let part = self.guests();
             self.note(gateway, &part, Ok(BTreeMap::new()));
+            self.note_file(gateway);
             self.is_applied = true;
             self.publish();
         }
@@ -187,6 +190,19 @@ impl Registry {
             }
         } else {
             self.is_applied = false;
+        }
+    }
+
+    /// Notes what the gateway has of the file.
+    fn note_file(&mut self, gateway: &Gateway) {
+        let resources = &mut self.state.resources;
+        let of_file = resources.of_file().filter(|(name, _)| gateway.serves(name));
+        let served: Vec<Uuid> = of_file.map(|(_, id)| id).collect();
+        for id in served {
+            resources.set_applied(id, Ok(()));
+        }
+        for (id, address) in gateway.addresses() {
+            resources.set_address(id, address);
         }
     }
 

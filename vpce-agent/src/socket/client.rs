@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::UnixStream;
 
 /// Why there is no answer.
@@ -43,11 +44,21 @@ pub enum ClientError {
 /// # Errors
 /// [`ClientError`]
 pub async fn get(socket: &Path, resource: &str) -> Result<Bytes, ClientError> {
+    ask(socket, Method::GET, resource, None).await
+}
+
+/// Asks for something, with a body or without.
+///
+/// # Errors
+/// [`ClientError`]
+pub async fn ask(socket: &Path, method: Method, resource: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
     let failed = |source| ClientError::Connect { path: socket.to_owned(), source };
     let stream = UnixStream::connect(socket).await.map_err(failed)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get(resource).header(header::HOST, "vpce").body(Empty::<Bytes>::new());
+    let request = Request::builder().method(method).uri(resource).header(header::HOST, "vpce");
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Full::<Bytes>::from(body.map(Value::to_string).unwrap_or_default()));
     let request = request.map_err(|error| failed(io::Error::other(error)))?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
@@ -55,6 +66,9 @@ pub async fn get(socket: &Path, resource: &str) -> Result<Bytes, ClientError> {
     if status.is_success() {
         Ok(body)
     } else {
-        Err(ClientError::Refused { status, text: String::from_utf8_lossy(&body).into_owned() })
+        let told = serde_json::from_slice::<Value>(&body).ok();
+        let told = told.and_then(|told| Some(told.get("error_msg")?.as_str()?.to_owned()));
+        let text = told.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+        Err(ClientError::Refused { status, text })
     }
 }

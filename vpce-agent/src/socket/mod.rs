@@ -3,7 +3,8 @@
 mod client;
 mod server;
 
-pub use client::{ClientError, get};
+pub use client::{ClientError, ask, get};
+pub use hyper::Method;
 pub use server::{Asked, SocketError, serve};
 
 /// Where the socket is unless told otherwise.

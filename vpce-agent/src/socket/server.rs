@@ -44,11 +44,11 @@ pub enum SocketError {
     },
 }
 
-/// Serves the socket until the runtime ends. Only root, or the agent's user, can open it.
+/// Serves the status, and what the operator can ask, until the runtime ends. Only root, or the agent's user, can open it.
 ///
 /// # Errors
 /// When the socket can't be made.
-pub async fn serve(path: &Path, asks: mpsc::Sender<Asked>) -> Result<(), SocketError> {
+pub async fn serve(path: &Path, asks: mpsc::Sender<Asked>, operator: Router) -> Result<(), SocketError> {
     let failed = |source| SocketError::Io { path: path.to_owned(), source };
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(failed)?;
@@ -65,7 +65,7 @@ pub async fn serve(path: &Path, asks: mpsc::Sender<Asked>) -> Result<(), SocketE
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    let router = Router::new().route(STATUS, get(status)).with_state(asks);
+    let router = Router::new().route(STATUS, get(status)).with_state(asks).merge(operator);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }

@@ -59,6 +59,15 @@ pub struct Filter {
     pub before: Option<u64>,
 }
 
+/// Reads the log, while the store's owner goes on.
+pub trait Audit: Send + Sync {
+    /// As [`Store::records`](super::Store::records).
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn records(&self, filter: &Filter, limit: usize) -> Result<Vec<Recorded>, StoreError>;
+}
+
 /// What a hash is of, beside the hash before it.
 #[derive(Serialize)]
 struct Chained<'r> {

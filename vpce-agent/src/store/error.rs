@@ -86,6 +86,12 @@ pub enum StoreError {
         /// The newest that is known here.
         known: u32,
     },
+    /// The key that secrets are sealed with is none.
+    #[error("{path} is no key of 32 bytes; bring it back from where this state came from, or remove it and make new access keys", path = .path.display())]
+    Seal {
+        /// The file.
+        path: PathBuf,
+    },
     /// The leases of an older agent can't be taken over.
     #[error("{path} can't be read: {source}; restore it from a backup, or remove it and run `vpce-agent unload` (flows end)", path = .path.display())]
     Leases {

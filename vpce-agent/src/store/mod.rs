@@ -4,7 +4,8 @@
 //! Everything else goes through the trait [`Store`], so that a store which many hosts share can
 //! stand in for [`Sqlite`].
 //!
-//! The state directory holds `vpce.db` (of `SQLite`, with its write-ahead log `vpce.db-wal`) and `lock`.
+//! The state directory holds `vpce.db` (of `SQLite`, with its write-ahead log `vpce.db-wal`), `seal.key` and
+//! `lock`.
 
 mod audit;
 mod backup;
@@ -13,17 +14,19 @@ mod error;
 mod import;
 mod leases;
 mod schema;
+mod seal;
 mod sqlite;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-pub use audit::{Filter, Record, Recorded};
+pub use audit::{Audit, Filter, Record, Recorded};
 pub use backup::{backup, restore};
 pub use error::StoreError;
 pub use leases::LeaseDelta;
+pub use seal::seal_key;
 pub use sqlite::Sqlite;
 pub use table::{Row, Table, Write};
 use tokio::sync::watch;
@@ -57,6 +60,9 @@ pub trait Store: Send {
     /// # Errors
     /// When the store can't be read.
     fn records(&self, filter: &Filter, limit: usize) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Reads the audit log beside the writer, from any thread.
+    fn audit(&self) -> Arc<dyn Audit>;
 
     /// Walks the audit log from its first record to its last; answers how many there are.
     ///

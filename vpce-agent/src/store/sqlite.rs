@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use tokio::sync::watch;
 
 use super::{
-    Filter, Record, Recorded, Revision, Row, Store, StoreError, Table, Write,
+    Audit, Filter, Record, Recorded, Revision, Row, Store, StoreError, Table, Write,
     audit::{self, End},
     backup,
     directory::{Directory, private},
@@ -122,12 +123,26 @@ impl Store for Sqlite {
         audit::read(&self.connection, filter, limit).map_err(self.failed())
     }
 
+    fn audit(&self) -> Arc<dyn Audit> {
+        Arc::new(Reader(self.path.clone()))
+    }
+
     fn verify(&self) -> Result<u64, StoreError> {
         verify(&self.connection, &self.path)
     }
 
     fn backup(&self, to: &Path) -> Result<(), StoreError> {
         backup::copy(&self.connection, &self.path, to)
+    }
+}
+
+/// Opens the database anew for each question: there are few.
+struct Reader(PathBuf);
+
+impl Audit for Reader {
+    fn records(&self, filter: &Filter, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        let connection = connect(&self.0)?;
+        audit::read(&connection, filter, limit).map_err(|error| StoreError::of(&self.0, error))
     }
 }
 

@@ -69,6 +69,7 @@ const LIBRARIES: &[(&str, Only)] = &[
     ("axum_server", Only::These(EDGES)),
     ("rustls", Only::These(EDGES)),
     ("rcgen", Only::These(EDGES)),
+    ("utoipa_axum", Only::These(EDGES)),
 ];
 
 /// Fails if a file below `src` reaches up or sideways; names every place.

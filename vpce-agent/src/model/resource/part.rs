@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use uuid::Uuid;
 
 use super::{
     EndpointId, Key, Resources, ServiceId,
@@ -62,6 +63,13 @@ impl Resources {
             }
         }
         part
+    }
+
+    /// The services and the endpoints of the file: their names there, and their ids.
+    pub fn of_file(&self) -> impl Iterator<Item = (&str, Uuid)> {
+        let services = self.services.values().map(|service| (&service.owner, service.id.0));
+        let endpoints = self.endpoints.values().map(|endpoint| (&endpoint.owner, endpoint.id.0));
+        services.chain(endpoints).filter_map(|(owner, id)| Some((owner.file.as_deref()?, id)))
     }
 
     /// Which clients may dial an endpoint.

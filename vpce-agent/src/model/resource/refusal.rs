@@ -1,5 +1,7 @@
 //! Why a request is refused: every error of the API, with its code, status and text.
 
+use crate::model::rights::{AccountsError, Denied};
+
 /// Makes the enum, and the tables of codes and statuses, from one line for each error.
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? } = $status:literal $code:literal $text:literal;)*) => {
@@ -35,6 +37,8 @@ refusals! {
     Missing { field: &'static str, allowed: &'static str } = 400 "EndPoint.0002" "{field} is missing; use {allowed}";
     /// The body as a whole.
     Body { reason: String } = 400 "EndPoint.0002" "the body can't be read: {reason}";
+    /// Users, keys or tokens that can't be so.
+    Account { reason: String } = 400 "EndPoint.0002" "{reason}";
     /// Who asks isn't known.
     Unauthenticated { reason: String } = 401 "EndPoint.0003" "{reason}";
     /// Who asks has no right to it.
@@ -108,5 +112,22 @@ impl Refusal {
     #[must_use]
     pub fn absent(kind: &'static str, id: &(impl ToString + ?Sized)) -> Self {
         Self::Absent { kind, id: id.to_string() }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Forbidden { reason: denied.to_string() }
+    }
+}
+
+impl From<AccountsError> for Refusal {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::NoUser { name } => Self::Absent { kind: "user", id: name },
+            AccountsError::NoKey { id } => Self::Absent { kind: "access key", id },
+            AccountsError::NoToken { id } => Self::Absent { kind: "token", id },
+            error => Self::Account { reason: error.to_string() },
+        }
     }
 }

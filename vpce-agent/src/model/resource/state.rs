@@ -18,6 +18,9 @@ pub enum ServiceState {
 }
 
 impl ServiceState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Creating, Self::Available, Self::Failed, Self::Deleting];
+
     /// All, for messages.
     pub const ALLOWED: &str = "creating, available, failed or deleting";
 
@@ -33,7 +36,7 @@ impl ServiceState {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Creating, Self::Available, Self::Failed, Self::Deleting].into_iter().find(|state| state.name() == text)
+        Self::ALL.into_iter().find(|state| state.name() == text)
     }
 }
 
@@ -56,6 +59,10 @@ pub enum EndpointState {
 }
 
 impl EndpointState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::PendingAcceptance, Self::Creating, Self::Accepted, Self::Rejected, Self::Failed, Self::Deleting];
+
     /// All, for messages.
     pub const ALLOWED: &str = "pendingAcceptance, creating, accepted, rejected, failed or deleting";
 
@@ -73,9 +80,7 @@ impl EndpointState {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::PendingAcceptance, Self::Creating, Self::Accepted, Self::Rejected, Self::Failed, Self::Deleting]
-            .into_iter()
-            .find(|state| state.name() == text)
+        Self::ALL.into_iter().find(|state| state.name() == text)
     }
 
     /// Whether it stands against deleting its service (guide §3.4), and counts as a connection of it.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::page::{Page, given, has_part};
 use crate::model::resource::{
     Backend, Caller, Endpoint, EndpointId, EndpointState, Refusal, Resources, Service, ServiceId, ServiceState, Time,
+    VpcId,
     answer::{
         BackendDetails, Backends, Connection, Connections, EndpointError, Mapping, PermissionDetails, Permissions,
         PublicService, PublicServices, ServiceDescription, ServiceDetails, ServiceError, Services,
@@ -171,6 +172,13 @@ impl Resources {
         let (indexes, total_count) = page.cut(found, |index| service.permissions[index].created_at);
         let permissions = indexes.iter().map(|index| service.permissions[*index].details()).collect();
         Ok(Permissions { permissions, total_count })
+    }
+
+    /// The VPC of a name or an id.
+    #[must_use]
+    pub fn vpc_named(&self, text: &str) -> Option<VpcId> {
+        let id = text.parse().ok().filter(|id| self.world.vpcs.contains_key(id));
+        id.or_else(|| self.world.vpcs.iter().find_map(|(id, vpc)| (vpc.name == text).then_some(*id)))
     }
 
     /// The backends of VPCs of the caller's.

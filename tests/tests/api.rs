@@ -1,0 +1,158 @@
+//! The HTTPS API from outside: a tenant offers a service, another one dials it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vpce_tests::{
+    Rig, View,
+    address::{BACKEND, endpoint},
+    port,
+    tcp::Talk,
+    wait_for,
+};
+
+const URL: &str = "https://localhost:8443";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The plan of a pair whose file has networks alone, and the API.
+fn rig() -> Rig {
+    let text = Rig::pair().toml();
+    let networks = text.split("\n[[service]]").next().expect("the networks of the plan");
+    Rig::pair().config(&format!("{networks}\n[api]\n")).start()
+}
+
+/// A user in a project of its own, with a token.
+struct User<'r> {
+    rig: &'r Rig,
+    token: String,
+    project: String,
+}
+
+impl<'r> User<'r> {
+    fn make(rig: &'r Rig, name: &str, domain: &str) -> Self {
+        let project = format!("project-{name}");
+        told(rig, &format!("create user {name} --domain {domain} --project {project}"));
+        let token = told(rig, &format!("create token {name}")).text("token").to_owned();
+        Self { rig, token, project }
+    }
+
+    /// The status and the body of an answer.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let (token, body) = (format!("X-Auth-Token: {}", self.token), body.to_string());
+        let certificate = self.rig.home().join("state/api.crt").display().to_string();
+        let url = format!("{URL}/v1/{}/{path}", self.project);
+        let json = "Content-Type: application/json";
+        let words = ["--cacert", &certificate, "-X", method, "-H", &token, "-H", json, "-d", &body, &url];
+        let page = self.rig.gateway().curl(&words);
+        (page.status, serde_json::from_str(&page.body).unwrap_or(Value::Null))
+    }
+
+    fn get(&self, path: &str) -> (u16, Value) {
+        self.ask("GET", path, &json!({}))
+    }
+
+    /// The body of an answer of status 200.
+    fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.ask(method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
+    }
+
+    fn wait_for_status(&self, path: &str, status: &str) {
+        wait_for(status, PATIENCE, || {
+            let (_, answer) = self.get(path);
+            if answer["status"] == status { Ok(()) } else { Err(answer.to_string()) }
+        });
+    }
+
+    fn wait_until_gone(&self, path: &str) {
+        wait_for("404", PATIENCE, || match self.get(path) {
+            (404, _) => Ok(()),
+            (status, answer) => Err(format!("{status} {answer}")),
+        });
+    }
+}
+
+fn told(rig: &Rig, words: &str) -> View {
+    rig.vpcectl(words).unwrap_or_else(|error| panic!("vpcectl {words}: {error}"))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+#[test]
+fn a_service_made_by_one_tenant_carries_the_connections_of_another() {
+    let rig = rig();
+    let _echo = rig.echo(1);
+    let vpcs = told(&rig, "get vpcs");
+    let vpc = |n: usize, field: &str| text(vpcs.at(&format!("vpcs.{n}.{field}")));
+    let (consumer, provider) = (vpc(0, "domain"), vpc(1, "domain"));
+    let (red, blue) = (User::make(&rig, "red", &consumer), User::make(&rig, "blue", &provider));
+    let backend = told(&rig, &format!("create backend --vpc provider-1 --kind vm --address {BACKEND}"));
+
+    let ports = json!([{ "client_port": port::ECHO, "server_port": port::ECHO_SERVER, "protocol": "TCP" }]);
+    let asked = json!({
+        "vpc_id": vpc(1, "id"), "port_id": backend.text("id"), "server_type": "VM", "service_name": "echo",
+        "ports": ports,
+    });
+    let service = text(&blue.done("POST", "vpc-endpoint-services", &asked)["id"]);
+    let at = format!("vpc-endpoint-services/{service}");
+    blue.wait_for_status(&at, "available");
+    let listed = blue.done("GET", "vpc-endpoint-services?endpoint_service_name=ECHO", &json!({}));
+    assert_eq!((&listed["total_count"], &listed["endpoint_services"][0]["id"]), (&json!(1), &json!(service)));
+    // It is none of another tenant's.
+    assert_eq!(red.get(&at).0, 404);
+
+    let asked = json!({
+        "endpoint_service_id": service, "vpc_id": vpc(0, "id"), "subnet_id": vpc(0, "subnet_ids.default"),
+        "port_ip": endpoint(port::ECHO).ip().to_string(),
+    });
+    let (status, refused) = red.ask("POST", "vpc-endpoints", &asked);
+    assert_eq!((status, &refused["error_code"]), (400, &json!("EndPoint.2012")), "{refused}");
+    let permission = json!({ "permissions": [format!("iam:domain::{consumer}")], "action": "add" });
+    blue.done("POST", &format!("{at}/permissions/action"), &permission);
+    let made = red.done("POST", "vpc-endpoints", &asked);
+    assert_eq!(made["status"], "pendingAcceptance");
+    let id = text(&made["id"]);
+    blue.done("POST", &format!("{at}/connections/action"), &json!({ "action": "receive", "endpoints": [id] }));
+    red.wait_for_status(&format!("vpc-endpoints/{id}"), "accepted");
+
+    let mut talk = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
+    talk.say("hello").expect("an echo");
+    drop(talk);
+
+    assert_eq!(blue.ask("DELETE", &at, &json!({})).1["error_code"], "EndPoint.3006");
+    assert_eq!(red.ask("DELETE", &format!("vpc-endpoints/{id}"), &json!({})).0, 204);
+    red.wait_until_gone(&format!("vpc-endpoints/{id}"));
+    assert_eq!(blue.ask("DELETE", &at, &json!({})).0, 204);
+    blue.wait_until_gone(&at);
+    let log = told(&rig, "get audit --user blue");
+    assert_eq!((log.text("records.0.action"), log.text("records.0.result")), ("vpcep:epservices:delete", "ok"));
+    assert_eq!(
+        (log.text("records.1.action"), log.text("records.1.result")),
+        ("vpcep:epservices:delete", "EndPoint.3006")
+    );
+}
+
+#[test]
+fn keys_and_users_outlive_the_agent_and_go_with_their_user() {
+    let mut rig = rig();
+    told(&rig, "create user red --domain d-red --project p-red --role ReadOnlyAccess");
+    let key = told(&rig, "create key red");
+    assert_eq!(key.text("access").len(), 20);
+    assert_eq!(key.text("secret").len(), 40);
+    rig.agent().kill();
+    rig.agent().start();
+    let keys = told(&rig, "get keys");
+    assert_eq!(
+        keys.at("keys.0"),
+        &json!({
+            "access": key.text("access"), "user": "red", "created_at": key.text("created_at"),
+        })
+    );
+    told(&rig, "delete user red");
+    assert_eq!(told(&rig, "get keys").at("keys"), &json!([]));
+    let error = rig.vpcectl("create key red").expect_err("a key of nobody");
+    assert!(error.contains("user \"red\" is not found"), "{error}");
+}
