@@ -1,7 +1,7 @@
 """Errors of requests about endpoints, and of what a service's owner says of them."""
 
 from story import NOBODY
-from tenant import eventually, refused
+from tenant import becomes, refused
 
 
 def of_a_new_endpoint(story):
@@ -99,7 +99,7 @@ def of_consent(story):
         story.provider.update_endpoint_connections_desc(**service, body=text)
 
     story.decide("receive")
-    eventually("accepted", lambda: story.details().status == "accepted")
+    becomes("accepted", story.details)
     with refused(400, "EndPoint.3045", "accepted", "pendingAcceptance"):
         # Another order of fields: the same request within a second would be a replay.
         story.provider.raw("POST", f"/v1/{{project_id}}/vpc-endpoint-services/{story.service}/connections/action",

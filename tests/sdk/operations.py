@@ -4,7 +4,7 @@ import json
 import sys
 
 from story import Story
-from tenant import OPERATIONS, Tenant, eventually, is_absent, refused
+from tenant import OPERATIONS, Tenant, becomes, eventually, is_absent, refused
 from wire import Talk, is_refused
 
 DESCRIPTION = "Läden — 商店"
@@ -37,8 +37,7 @@ def a_service_is_made_and_becomes_available(story):
     assert made.project_id == story.provider.project, made
     assert made.description == DESCRIPTION, made
     assert {tag.key: tag.value for tag in made.tags} == {"team": "red", "Stufe": "früh"}, made
-    eventually("the service available", lambda: story.service_status(made.id) == "available")
-    seen = story.provider.list_service_details(vpc_endpoint_service_id=made.id)
+    seen = becomes("available", lambda: story.provider.list_service_details(vpc_endpoint_service_id=made.id))
     ports = [(port.client_port, port.server_port, port.protocol) for port in seen.ports]
     assert ports == [(story.echo["client"], story.echo["server"], "TCP")], seen
     assert (seen.service_name, seen.error, seen.supported_editions) == (made.service_name, [], ["basic"]), seen
@@ -151,7 +150,7 @@ def an_endpoint_waits_for_its_acceptance(story):
     assert (made.endpoint_service_id, made.enable_dns, made.enable_whitelist) == (story.service, False, False), made
     assert made.endpoint_service_name == f"{story.setting['region']}.shop.{story.service}", made
     assert made.specification_name == "basic" and made.project_id == story.consumer.project, made
-    seen = eventually("acceptance pending", lambda: story.details().status == "pendingAcceptance" and story.details())
+    seen = becomes("pendingAcceptance", story.details)
     assert seen.ip is None, "an address is told only to who was let in"
     assert (seen.description, seen.tags[0].value, seen.subnet_id) == (DESCRIPTION, "blue", story.subnet("consumer"))
 
@@ -186,7 +185,7 @@ def the_owner_finds_and_describes_its_connections(story):
 def an_accepted_endpoint_carries_bytes(story):
     told = story.decide("receive").connections
     assert [each.id for each in told] == [story.endpoint] and told[0].status in ("creating", "accepted"), told
-    seen = eventually("accepted", lambda: story.details().status == "accepted" and story.details())
+    seen = becomes("accepted", story.details)
     story.address = seen.ip
     assert story.address and seen.active_status == ["active"] and seen.enable_status == "enable", seen
     assert story.connection().status == "accepted"
@@ -254,7 +253,7 @@ def an_endpoint_of_a_gateway_service_has_routes_and_no_address(story):
     found = story.consumer.list_service_public_details(endpoint_service_name="cloud-store").endpoint_services
     body = {"endpoint_service_id": found[0].id, "vpc_id": story.vpc("consumer"), "enable_dns": True}
     eid = story.consumer.create_endpoint(body=body).id
-    seen = eventually("accepted by itself", lambda: story.details(eid).status == "accepted" and story.details(eid))
+    seen = becomes("accepted", lambda: story.details(eid))
     assert (seen.service_type, seen.ip, seen.subnet_id) == ("gateway", None, None), seen
     assert seen.enable_dns is False, "an endpoint without an address has no name"
     changed = story.consumer.update_endpoint_routetable(
@@ -324,8 +323,7 @@ def a_rejected_endpoint_carries_nothing_and_an_accepted_one_again(story, talk):
     assert is_refused(story.client, story.address, story.echo["client"])
     assert story.details().status == "rejected" and story.connection().status == "rejected"
     story.decide("receive")
-    eventually("accepted again", lambda: story.details().status == "accepted")
-    assert story.details().ip == story.address
+    assert becomes("accepted", story.details).ip == story.address
     talk = Talk(story.client, story.address, story.echo["client"])
     talk.say(b"here again")
     return talk

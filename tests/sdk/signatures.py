@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import requests
@@ -29,13 +30,10 @@ def what_was_changed_after_it_was_signed_is_refused(story):
         request.body = request.body.replace(b"mine", b"evil")
 
     def uri(request):
-        request.uri = request.uri.replace(story.service, story.service[:-1] + "0")
+        request.uri = request.uri.replace("vpc-endpoint-services", "vpc-endpoints")
 
     def query(request):
         request.uri += "?endpoint_service_name=other"
-
-    def method(request):
-        request.method = "DELETE"
 
     def date(request):
         signed = datetime.strptime(request.header_params["X-Sdk-Date"], "%Y%m%dT%H%M%SZ")
@@ -47,14 +45,27 @@ def what_was_changed_after_it_was_signed_is_refused(story):
     for position in (0, 31, 63):
         with tenant.tampered(flipped(position)), refused(*DENIED, "signature", "secret key"):
             tenant.list_endpoint_service()
-    for tamper in (uri, query, method, date):
+    for tamper in (uri, query, date):
         with tenant.tampered(tamper), refused(*DENIED, "signature"):
             tenant.list_service_details(vpc_endpoint_service_id=story.service)
     with tenant.tampered(body), refused(*DENIED, "signature"):
         rename(story, "mine")
     with tenant.tampered(unsigned), refused(*DENIED, "credentials", "X-Auth-Token"):
         tenant.list_endpoint_service()
+    with tenant.tampered(keep), suppress(Kept):
+        tenant.list_service_details(vpc_endpoint_service_id=story.service)
+    tenant.last_request.method = "DELETE"
+    told = resend(tenant.last_request, requests.Session(), story)
+    assert told == DENIED, told
     assert name(story) == "shop"
+
+
+class Kept(Exception):
+    """A request was signed and not sent."""
+
+
+def keep(_):
+    raise Kept
 
 
 def who_is_not_known_is_refused(story):

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from tenant import Tenant, eventually
+from tenant import Tenant, becomes
 
 # An id that nothing has.
 NOBODY = str(uuid4())
@@ -37,7 +37,7 @@ class Story:
     def create_service(self, server_port, **more):
         """A service that is available."""
         sid = self.provider.create_endpoint_service(body=self.service_body(server_port, **more)).id
-        eventually(f"service {sid} available", lambda: self.service_status(sid) == "available")
+        becomes("available", lambda: self.provider.list_service_details(vpc_endpoint_service_id=sid))
         return sid
 
     def create_endpoint(self, tenant, service, vpc, **more):

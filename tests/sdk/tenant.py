@@ -80,8 +80,10 @@ class Tenant:
 
     def raw(self, method, path, body=None, headers=None):
         """Calls with a body that the SDK's models would not make; answers the JSON."""
-        answer = self.sdk.call_api(path, method, body=body, header_params=headers or {}, response_type="object")
-        return answer if isinstance(answer, dict) else json.loads(answer.raw_content or "null")
+        # A model without fields: the answer is not taken apart.
+        model = v1.UpgradeEndpointResponse.__name__
+        answer = self.sdk.call_api(path, method, body=body, header_params=headers or {}, response_type=model)
+        return answer.to_json_object()
 
     @contextmanager
     def tampered(self, tamper):
@@ -173,6 +175,15 @@ def eventually(what, look):
             return seen
         assert time.monotonic() < end, f"in vain for {PATIENCE_SECS} s: {what}"
         time.sleep(0.05)
+
+
+def becomes(status, look):
+    """Waits until what is looked at has this status, and gives it."""
+    end = time.monotonic() + PATIENCE_SECS
+    while (seen := look()).status != status:
+        assert time.monotonic() < end, f"in vain for {PATIENCE_SECS} s: {status}; last seen: {seen}"
+        time.sleep(0.05)
+    return seen
 
 
 def is_absent(look):
