@@ -1,6 +1,6 @@
 //! The HTTPS API from outside: a tenant offers a service, another one dials it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 use vpce_tests::{
@@ -12,6 +12,42 @@ use vpce_tests::{
 };
 
 const URL: &str = "https://localhost:8443";
+/// Their names, as the vendor's SDKs have them.
+const OPERATIONS: [&str; 33] = [
+    "accept_or_reject_endpoint",
+    "add_endpoint_service_server_resource",
+    "add_or_remove_service_permissions",
+    "batch_add_endpoint_service_permissions",
+    "batch_add_or_remove_resource_instance",
+    "batch_remove_endpoint_service_permissions",
+    "create_endpoint",
+    "create_endpoint_service",
+    "delete_endpoint",
+    "delete_endpoint_policy",
+    "delete_endpoint_service",
+    "list_endpoint_info_details",
+    "list_endpoint_service",
+    "list_endpoints",
+    "list_query_project_resource_tags",
+    "list_quota_details",
+    "list_resource_instances",
+    "list_service_connections",
+    "list_service_describe_details",
+    "list_service_details",
+    "list_service_permissions_details",
+    "list_service_public_details",
+    "list_specified_version_details",
+    "list_version_details",
+    "update_endpoint_connections_desc",
+    "update_endpoint_policy",
+    "update_endpoint_routetable",
+    "update_endpoint_service",
+    "update_endpoint_service_name",
+    "update_endpoint_service_permission_desc",
+    "update_endpoint_white",
+    "upgrade_endpoint",
+    "upgrade_endpoint_service",
+];
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The plan of a pair whose file has networks alone, and the API.
@@ -155,4 +191,16 @@ fn keys_and_users_outlive_the_agent_and_go_with_their_user() {
     assert_eq!(told(&rig, "get keys").at("keys"), &json!([]));
     let error = rig.vpcectl("create key red").expect_err("a key of nobody");
     assert!(error.contains("user \"red\" is not found"), "{error}");
+}
+
+#[test]
+fn the_document_has_the_operations_of_the_vendor_and_no_others() {
+    let rig = rig();
+    let page = rig.gateway().curl(&["--insecure", &format!("{URL}/openapi.json")]);
+    let document: Value = serde_json::from_str(&page.body).expect("a document of JSON");
+    assert!(text(&document["openapi"]).starts_with("3.1"), "{}", document["openapi"]);
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|path| path.as_object().expect("operations").values());
+    let ids: BTreeSet<String> = operations.map(|operation| text(&operation["operationId"])).collect();
+    assert_eq!(ids, OPERATIONS.map(str::to_owned).into());
 }

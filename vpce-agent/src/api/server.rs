@@ -13,6 +13,7 @@ use std::{
 use axum::{
     Extension, Router,
     body::Bytes,
+    extract::DefaultBodyLimit,
     http::{Method, Uri, header},
     middleware::from_fn_with_state,
     routing::get,
@@ -153,7 +154,11 @@ pub(super) fn router(frame: Frame, limits: Limits) -> Result<Router, ServeError>
         .route("/openapi.json", get(move || async move { (json, document) }));
     // A layer of no routes is a fault to axum.
     let operations = match frame.operations {
-        operations if operations.has_routes() => operations.route_layer(from_fn_with_state(auth, auth::authenticate)),
+        operations if operations.has_routes() => {
+            // The body's length was held to its limit on the way in.
+            let unlimited = operations.layer(DefaultBodyLimit::disable());
+            unlimited.route_layer(from_fn_with_state(auth, auth::authenticate))
+        }
         none => none,
     };
     Ok(operations

@@ -183,3 +183,25 @@ pub struct AuditRecord {
     /// SHA-256 over it and all before it, in hex.
     pub hash: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_role_is_told_as_makes_it_again() {
+        let some = Role::Actions(BTreeSet::from([Action::EndpointsList, Action::QuotasGet]));
+        for role in [Role::Administrator, Role::FullAccess, Role::ReadOnlyAccess, some] {
+            let told = serde_json::to_value(Rights::from(&role)).unwrap();
+            let again: Rights = serde_json::from_value(told).unwrap();
+            assert_eq!(again.role().unwrap(), role);
+        }
+    }
+
+    #[test]
+    fn a_role_or_an_action_that_is_not_known_is_refused_by_name() {
+        for rights in [Rights::Role("root".to_owned()), Rights::Actions(BTreeSet::from(["root".to_owned()]))] {
+            assert!(rights.role().unwrap_err().to_string().contains("\"root\""));
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod backup;
 mod directory;
 mod leases;
 mod rows;
+mod seal;
 
 use std::path::Path;
 
