@@ -20,7 +20,7 @@ def of_a_new_endpoint(story):
         ({"routetables": [NOBODY]}, "0002", ("routetables",)),
         ({"port_ip": "10.0.0"}, "2041", ("port_ip", "IPv4")),
         ({"port_ip": "10.0.0.0"}, "2041", ("port_ip", "network")),
-        ({"port_ip": "10.0.0.77"}, "2042", ("10.0.0.77", story.endpoint)),
+        ({"port_ip": "10.0.0.77", "description": "again"}, "2042", ("10.0.0.77", story.endpoint)),
         ({"port_ip": "10.9.9.9"}, "2043", ("10.9.9.9", "10.0.0.0/25")),
         ({"whitelist": ["10.0.0.1/24"]}, "2044", ("10.0.0.1/24",)),
         ({"whitelist": ["2001:db8::1"]}, "2044", ("2001:db8::1", "IPv4")),
@@ -110,3 +110,14 @@ def of_consent(story):
     with refused(400, "EndPoint.3045", "approval", "off"):
         story.decide("reject")
     story.provider.update_endpoint_service(**service, body={"approval_enabled": True})
+
+
+def of_an_upgrade_that_there_is_no_room_for(story):
+    """The endpoint tells it, rather than that it has what it has not."""
+    story.provider.upgrade_endpoint_service(vpc_endpoint_service_id=story.service)
+    story.consumer.upgrade_endpoint(vpc_endpoint_id=story.endpoint, body={})
+    failed = becomes("failed", story.details)
+    assert failed.error[0].error_code == "EndPoint.3001" and "max_flows" in failed.error[0].error_message, failed
+    (item,) = failed.to_json_object()["error"]
+    assert (item["code"], item["message"]) == (item["error_code"], item["error_message"]), item
+    assert "max_flows" in story.connection().error[0].error_message

@@ -230,7 +230,7 @@ def an_endpoint_is_changed(story):
     assert changed.policy_statement == [] and changed.policy_document is None, changed
 
 
-def a_service_and_its_endpoint_become_professional(story):
+def a_service_and_its_endpoint_become_professional(story, talk):
     endpoint, service = {"vpc_endpoint_id": story.endpoint}, {"vpc_endpoint_service_id": story.service}
     with refused(400, "EndPoint.3045", "basic", "upgrades"):
         story.consumer.upgrade_endpoint(**endpoint, body={"action": "start"})
@@ -238,7 +238,8 @@ def a_service_and_its_endpoint_become_professional(story):
     assert story.provider.list_service_details(**service).supported_editions == ["basic", "professional"]
     # Not the same request within a second: that would be a replay.
     story.consumer.upgrade_endpoint(**endpoint, body={})
-    assert story.details().specification_name == "professional"
+    assert becomes("accepted", story.details).specification_name == "professional"
+    talk.say(b"still there")
 
 
 def a_service_gets_a_standby(story):
@@ -379,7 +380,7 @@ def main(path):
     talk = an_accepted_endpoint_carries_bytes(story)
     endpoints_are_found(story)
     an_endpoint_is_changed(story)
-    a_service_and_its_endpoint_become_professional(story)
+    a_service_and_its_endpoint_become_professional(story, talk)
     a_service_gets_a_standby(story)
     an_endpoint_of_a_gateway_service_has_routes_and_no_address(story)
     tags_are_set_changed_searched_and_removed(story)

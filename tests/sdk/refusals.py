@@ -189,6 +189,7 @@ def main(path):
         endpoint_refusals.of_a_new_endpoint,
         endpoint_refusals.of_a_gateway_endpoint,
         endpoint_refusals.of_consent,
+        endpoint_refusals.of_an_upgrade_that_there_is_no_room_for,
         of_http,
         service_refusals.of_a_service_that_goes,
         service_refusals.of_quotas,

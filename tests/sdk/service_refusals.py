@@ -1,7 +1,7 @@
 """Errors of requests about endpoint services, their tags, permissions and quotas."""
 
 from story import NOBODY
-from tenant import refused
+from tenant import eventually, is_absent, refused
 
 
 def of_a_new_service(story):
@@ -140,6 +140,8 @@ def of_a_service_that_goes(story):
         try:
             with refused(400, "EndPoint.2004", sid, "deleting"):
                 story.create_endpoint(story.consumer, sid, "consumer")
+            # Until it is gone it counts for the quota.
+            eventually("absent", lambda: is_absent(lambda: story.service_status(sid)))
             return
         except AssertionError as gone:
             assert "2003" in str(gone), gone

@@ -181,7 +181,7 @@ def becomes(status, look):
     """Waits until what is looked at has this status, and gives it."""
     end = time.monotonic() + PATIENCE_SECS
     while (seen := look()).status != status:
-        assert time.monotonic() < end, f"in vain for {PATIENCE_SECS} s: {status}; last seen: {seen}"
+        assert time.monotonic() < end, f"in vain for {PATIENCE_SECS} s: {status}; last seen: {seen.to_json_object()}"
         time.sleep(0.05)
     return seen
 
