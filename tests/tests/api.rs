@@ -172,6 +172,23 @@ fn a_service_made_by_one_tenant_carries_the_connections_of_another() {
 }
 
 #[test]
+fn what_the_file_owns_is_shown_to_its_tenant_and_not_changed_by_requests() {
+    let rig = Rig::pair().config(&format!("{}\n[api]\n", Rig::pair().toml())).start();
+    let vpcs = told(&rig, "get vpcs");
+    let red = User::make(&rig, "red", vpcs.text("vpcs.0.domain"));
+    let blue = User::make(&rig, "blue", vpcs.text("vpcs.1.domain"));
+    let listed = |user: &User<'_>, what: &str, list: &str| user.done("GET", what, &json!({}))[list][0].clone();
+    let service = text(&listed(&blue, "vpc-endpoint-services", "endpoint_services")["id"]);
+    blue.wait_for_status(&format!("vpc-endpoint-services/{service}"), "available");
+    let (status, refused) = blue.ask("DELETE", &format!("vpc-endpoint-services/{service}"), &json!({}));
+    assert_eq!((status, &refused["error_code"]), (403, &json!("EndPoint.0004")), "{refused}");
+
+    let endpoint = text(&listed(&red, "vpc-endpoints", "endpoints")["id"]);
+    red.wait_for_status(&format!("vpc-endpoints/{endpoint}"), "accepted");
+    assert_eq!(red.get(&format!("vpc-endpoints/{endpoint}")).1["ip"], "10.0.0.100");
+}
+
+#[test]
 fn keys_and_users_outlive_the_agent_and_go_with_their_user() {
     let mut rig = rig();
     told(&rig, "create user red --domain d-red --project p-red --role ReadOnlyAccess");

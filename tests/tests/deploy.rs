@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const UNIT: &str = include_str!("../../deploy/vpce-agent.service");
 /// What the unit gets beside it for VXLAN.
 const VXLAN: &str = include_str!("../../deploy/vxlan.conf");
+/// And for the HTTPS API.
+const API: &str = include_str!("../../deploy/api.conf");
 /// `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_RAW`, `CAP_NET_ADMIN`, as `/proc` writes them.
 const FOUR_RIGHTS: &str = "000000c000003000";
 
@@ -42,8 +44,8 @@ fn analyze(arguments: &[&str], drop_in: Option<&str>) -> Finished {
 }
 
 #[test]
-fn systemd_finds_nothing_to_complain_about_in_the_unit_and_its_drop_in_for_vxlan() {
-    for drop_in in [None, Some(VXLAN)] {
+fn systemd_finds_nothing_to_complain_about_in_the_unit_and_its_drop_ins() {
+    for drop_in in [None, Some(VXLAN), Some(API)] {
         let verified = analyze(&["verify"], drop_in);
         assert!(verified.status.success(), "{verified:?}");
         // It loads what ours depends on too, and other units of this host are not our matter.
@@ -54,14 +56,16 @@ fn systemd_finds_nothing_to_complain_about_in_the_unit_and_its_drop_in_for_vxlan
 }
 
 #[test]
-fn the_unit_is_exposed_to_little_and_opens_ip_sockets_only_for_vxlan() {
+fn the_unit_is_exposed_to_little_and_opens_ip_sockets_only_where_it_is_told_to() {
     let judge = |threshold, drop_in| {
         let judged = analyze(&["security", "--offline=true", threshold, "--no-pager"], drop_in);
         assert!(judged.status.success(), "{}{}", judged.stdout, judged.stderr);
         judged.stdout.contains("may allocate Internet sockets")
     };
     assert!(!judge("--threshold=20", None));
-    assert!(judge("--threshold=25", Some(VXLAN)));
+    for drop_in in [VXLAN, API] {
+        assert!(judge("--threshold=25", Some(drop_in)));
+    }
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl Agent {
                 _ = reap.tick() => {
                     self.reap();
                     // What was too much at once.
-                    self.hear().await;
+                    self.hear();
                 }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
@@ -184,7 +184,7 @@ impl Agent {
                 () = self.interfaces.changed() => self.compare().await,
                 ready = self.ears.readable() => {
                     ready?.clear_ready();
-                    self.hear().await;
+                    self.hear();
                 }
                 Some(ask) = self.asks.recv() => {
                     // Who asked may be gone: then nobody misses the answer.
@@ -211,12 +211,12 @@ impl Agent {
                 Err(_) if soon < until => {}
                 _ => break,
             }
-            self.hear().await;
+            self.hear();
         }
     }
 
     /// Notes what was heard.
-    async fn hear(&mut self) {
+    fn hear(&mut self) {
         if self.gateway.hear(Instant::now())
             && let Err(error) = self.gateway.meet()
         {

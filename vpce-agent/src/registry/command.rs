@@ -42,10 +42,13 @@ impl Entry {
     }
 }
 
+/// What a request does to the state, at a time in Unix seconds.
+type Work = Box<dyn FnOnce(&mut State, u64) -> Outcome + Send>;
+
 /// A request to be carried out.
 pub struct Command {
     pub(super) entry: Entry,
-    pub(super) work: Box<dyn FnOnce(&mut State, u64) -> Outcome + Send>,
+    pub(super) work: Work,
 }
 
 /// How it went, not told yet.

@@ -63,13 +63,6 @@ pub(super) fn of_accounts(was: &Accounts, is: &Accounts) -> Vec<Write> {
     if was == is {
         return Vec::new();
     }
-    fn rows<'a, T: Serialize + 'a>(
-        all: impl Iterator<Item = &'a T>,
-        key: impl Fn(&T) -> String,
-    ) -> BTreeMap<String, Vec<u8>> {
-        let json = |row: &T| serde_json::to_vec(row).expect("a row of numbers and text is JSON");
-        all.map(|row| (key(row), json(row))).collect()
-    }
     let of = |accounts: &Accounts| {
         [
             (Table::User, rows(accounts.users().map(|user| &**user), |user| user.name.clone())),
@@ -85,6 +78,15 @@ pub(super) fn of_accounts(was: &Accounts, is: &Accounts) -> Vec<Write> {
         writes.extend(changed.map(|(key, value)| Write { table, key, value }));
     }
     writes
+}
+
+/// Rows by their keys.
+fn rows<'a, T: Serialize + 'a>(
+    all: impl Iterator<Item = &'a T>,
+    key: impl Fn(&T) -> String,
+) -> BTreeMap<String, Vec<u8>> {
+    let json = |row: &T| serde_json::to_vec(row).expect("a row of numbers and text is JSON");
+    all.map(|row| (key(row), json(row))).collect()
 }
 
 fn all<T: DeserializeOwned>(store: &dyn Store, table: Table) -> Result<Vec<T>, StoreError> {

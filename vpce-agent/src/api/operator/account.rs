@@ -35,7 +35,7 @@ pub(super) fn routes() -> Router<Operator> {
         .route("/operator/tokens/{name}", delete(delete_token))
 }
 
-async fn users(ask: Ask) -> Answer<Value> {
+async fn users(ask: Ask) -> Json<Value> {
     let all: Vec<UserDetails> = ask.registry.state().accounts.users().map(|user| (&**user).into()).collect();
     list("users", &all)
 }
@@ -54,12 +54,13 @@ async fn create_user(ask: Ask, Json(request): Json<CreateUser>) -> Answer<UserDe
 }
 
 async fn delete_user(ask: Ask, Id(Name(name)): Id<Name>) -> Done {
-    let deleted = ask
-        .change("operator:users:delete", name.clone(), move |state, _, _| Ok(drop(state.accounts.remove_user(&name)?)));
+    let deleted = ask.change("operator:users:delete", name.clone(), move |state, _, _| {
+        state.accounts.remove_user(&name).map(drop).map_err(Refusal::from)
+    });
     deleted.await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn keys(ask: Ask) -> Answer<Value> {
+async fn keys(ask: Ask) -> Json<Value> {
     let all: Vec<KeyDetails> = ask.registry.state().accounts.keys().map(|key| (&**key).into()).collect();
     list("keys", &all)
 }
@@ -74,12 +75,13 @@ async fn create_key(State(operator): State<Operator>, ask: Ask, Id(Name(user)): 
 }
 
 async fn delete_key(ask: Ask, Id(Name(id)): Id<Name>) -> Done {
-    let deleted =
-        ask.change("operator:keys:delete", id.clone(), move |state, _, _| Ok(drop(state.accounts.remove_key(&id)?)));
+    let deleted = ask.change("operator:keys:delete", id.clone(), move |state, _, _| {
+        state.accounts.remove_key(&id).map(drop).map_err(Refusal::from)
+    });
     deleted.await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn tokens(ask: Ask) -> Answer<Value> {
+async fn tokens(ask: Ask) -> Json<Value> {
     let all: Vec<TokenDetails> = ask.registry.state().accounts.tokens().map(|token| (&**token).into()).collect();
     list("tokens", &all)
 }
@@ -97,7 +99,8 @@ async fn create_token(ask: Ask, Id(Name(user)): Id<Name>, Json(request): Json<Cr
 }
 
 async fn delete_token(ask: Ask, Id(Name(id)): Id<Name>) -> Done {
-    let deleted = ask
-        .change("operator:tokens:delete", id.clone(), move |state, _, _| Ok(drop(state.accounts.remove_token(&id)?)));
+    let deleted = ask.change("operator:tokens:delete", id.clone(), move |state, _, _| {
+        state.accounts.remove_token(&id).map(drop).map_err(Refusal::from)
+    });
     deleted.await.map(|()| StatusCode::NO_CONTENT)
 }

@@ -41,7 +41,7 @@ async fn records(ask: Ask, Filters(wanted): Filters<Wanted>) -> Answer<Value> {
     let filter = Filter { domain, project, user, action, target, result, request_id, before };
     let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let found = ask.registry.records(filter, limit).await?;
-    list("records", &found.into_iter().map(shown).collect::<Vec<_>>())
+    Ok(list("records", &found.into_iter().map(shown).collect::<Vec<_>>()))
 }
 
 fn shown(Recorded { seq, record, hash }: Recorded) -> AuditRecord {

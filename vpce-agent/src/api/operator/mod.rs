@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::{
     Error, Json,
-    ask::Answer,
     guard::{self, Guard},
     operations,
 };
@@ -46,7 +45,6 @@ impl FromRef<Operator> for Handle {
 }
 
 /// All that the operator can ask.
-#[must_use]
 pub fn operator(registry: Handle, seal: Seal) -> Router {
     let (operations, _) = operations::routes(registry.clone());
     let own = account::routes().merge(backend::routes()).merge(audit::routes());
@@ -81,8 +79,8 @@ async fn identify(
 }
 
 /// A list, as the one member of an object.
-fn list<T: serde::Serialize>(name: &str, items: &[T]) -> Answer<Value> {
-    Ok(Json(json!({ name: items })))
+fn list<T: serde::Serialize>(name: &str, items: &[T]) -> Json<Value> {
+    Json(json!({ name: items }))
 }
 
 /// Random bytes for a key or a token.

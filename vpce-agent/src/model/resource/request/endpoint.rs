@@ -13,8 +13,10 @@ pub struct CreateEndpoint {
     /// The subnet that its address is of; needed for a service of type interface.
     pub subnet_id: Option<String>,
     /// The service's id.
+    #[schema(value_type = String, format = "uuid", required = true)]
     pub endpoint_service_id: Option<String>,
     /// The VPC that it is dialled from.
+    #[schema(value_type = String, format = "uuid", required = true)]
     pub vpc_id: Option<String>,
     /// Whether it has a domain name; false where absent.
     pub enable_dns: Option<bool>,
@@ -56,6 +58,7 @@ pub struct UpdateWhitelist {
 #[serde(default)]
 pub struct UpdateRouteTables {
     /// The VPC's route table.
+    #[schema(required = true)]
     pub routetables: Vec<String>,
 }
 

@@ -10,20 +10,24 @@ use super::Tag;
 #[serde(default)]
 pub struct CreateService {
     /// The backend's id.
+    #[schema(value_type = String, format = "uuid", required = true)]
     pub port_id: Option<String>,
     /// 0 to 16 of A-Z a-z 0-9 _ -
     pub service_name: Option<String>,
     /// The VPC that the backend is in.
+    #[schema(value_type = String, format = "uuid", required = true)]
     pub vpc_id: Option<String>,
     /// Whether its owner accepts each endpoint; true where absent.
     pub approval_enabled: Option<bool>,
     /// `interface`
     pub service_type: Option<String>,
     /// `VM`, `LB` or `BMS`: what the backend was registered as.
+    #[schema(value_type = String, required = true)]
     pub server_type: Option<String>,
     /// Not offered.
     pub ip: Option<String>,
     /// 1 to 200 port mappings.
+    #[schema(value_type = Vec<PortMapping>, required = true)]
     pub ports: Option<Vec<PortMapping>>,
     /// `close`
     pub tcp_proxy: Option<String>,
@@ -42,8 +46,10 @@ pub struct CreateService {
 #[serde(default)]
 pub struct PortMapping {
     /// 1-65535
+    #[schema(value_type = u16, minimum = 1, required = true)]
     pub client_port: Option<i64>,
     /// 1-65535
+    #[schema(value_type = u16, minimum = 1, required = true)]
     pub server_port: Option<i64>,
     /// `TCP` (where absent) or `UDP`.
     pub protocol: Option<String>,
@@ -74,6 +80,7 @@ pub struct UpdateService {
 #[serde(default)]
 pub struct RenameService {
     /// The new short name.
+    #[schema(value_type = String, required = true)]
     pub endpoint_service_name: Option<String>,
 }
 
@@ -82,6 +89,7 @@ pub struct RenameService {
 #[serde(default)]
 pub struct AddServerResources {
     /// One standby backend.
+    #[schema(required = true)]
     pub server_resources: Vec<ServerResource>,
 }
 
@@ -90,6 +98,7 @@ pub struct AddServerResources {
 #[serde(default)]
 pub struct ServerResource {
     /// The backend's id.
+    #[schema(value_type = String, format = "uuid", required = true)]
     pub resource_id: Option<String>,
     /// Where it is; told to nobody.
     pub availability_zone_id: Option<String>,
@@ -100,8 +109,10 @@ pub struct ServerResource {
 #[serde(default)]
 pub struct AcceptOrReject {
     /// `receive` or `reject`.
+    #[schema(value_type = String, required = true)]
     pub action: Option<String>,
     /// The id of one endpoint.
+    #[schema(required = true)]
     pub endpoints: Vec<String>,
 }
 
@@ -110,6 +121,7 @@ pub struct AcceptOrReject {
 #[serde(default)]
 pub struct UpdateConnectionDescriptions {
     /// At least one.
+    #[schema(required = true)]
     pub connections: Vec<ConnectionDescription>,
 }
 
@@ -118,6 +130,7 @@ pub struct UpdateConnectionDescriptions {
 #[serde(default)]
 pub struct ConnectionDescription {
     /// The endpoint's id.
+    #[schema(required = true)]
     pub id: String,
     /// At most 512 characters, none of < >.
     pub description: Option<String>,
@@ -128,10 +141,12 @@ pub struct ConnectionDescription {
 #[serde(default)]
 pub struct PermissionsAction {
     /// `iam:domain::` and a domain, or `*`.
+    #[schema(required = true)]
     pub permissions: Vec<String>,
     /// `domainId`
     pub permission_type: Option<String>,
     /// `add` or `remove`.
+    #[schema(value_type = String, required = true)]
     pub action: Option<String>,
 }
 
@@ -140,6 +155,7 @@ pub struct PermissionsAction {
 #[serde(default)]
 pub struct BatchAddPermissions {
     /// At least one.
+    #[schema(required = true)]
     pub permissions: Vec<AddPermission>,
     /// `domainId`
     pub permission_type: Option<String>,
@@ -150,6 +166,7 @@ pub struct BatchAddPermissions {
 #[serde(default)]
 pub struct AddPermission {
     /// `iam:domain::` and a domain, or `*`.
+    #[schema(required = true)]
     pub permission: String,
     /// At most 512 characters, none of < >.
     pub description: Option<String>,
@@ -160,6 +177,7 @@ pub struct AddPermission {
 #[serde(default)]
 pub struct BatchRemovePermissions {
     /// At least one.
+    #[schema(required = true)]
     pub permissions: Vec<RemovePermission>,
 }
 
@@ -168,6 +186,7 @@ pub struct BatchRemovePermissions {
 #[serde(default)]
 pub struct RemovePermission {
     /// The permission's id.
+    #[schema(required = true)]
     pub id: String,
 }
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 #[serde(default)]
 pub struct Tag {
     /// 1 to 36 characters.
+    #[schema(required = true)]
     pub key: String,
     /// 1 to 43 characters.
     pub value: String,
@@ -18,8 +19,10 @@ pub struct Tag {
 #[serde(default)]
 pub struct TagsAction {
     /// At least one; to delete, the key is enough.
+    #[schema(required = true)]
     pub tags: Vec<Tag>,
     /// `create` or `delete`.
+    #[schema(value_type = String, required = true)]
     pub action: Option<String>,
 }
 
@@ -28,6 +31,7 @@ pub struct TagsAction {
 #[serde(default)]
 pub struct TagValues {
     /// The key.
+    #[schema(required = true)]
     pub key: String,
     /// The values; none in a filter: any.
     pub values: Vec<String>,
@@ -52,6 +56,7 @@ pub struct QueryInstances {
     /// A number as text; 0 where absent.
     pub offset: Option<String>,
     /// `filter` or `count`.
+    #[schema(value_type = String, required = true)]
     pub action: Option<String>,
     /// By `resource_name` (a part of it) or `resource_id`.
     pub matches: Option<Vec<Match>>,
@@ -64,7 +69,9 @@ pub struct QueryInstances {
 #[serde(default)]
 pub struct Match {
     /// What to look at.
+    #[schema(required = true)]
     pub key: String,
     /// What it must be.
+    #[schema(required = true)]
     pub value: String,
 }

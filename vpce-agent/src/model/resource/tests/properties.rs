@@ -230,7 +230,9 @@ proptest! {
             }
             prop_assert_eq!(addresses.next_free(vpc, net), net.hosts().find(|host| !held.contains(host)));
         }
-        held.into_iter().for_each(|address| addresses.release(vpc, address, EndpointId(id(1))));
+        for address in held {
+            addresses.release(vpc, address, EndpointId(id(1)));
+        }
         prop_assert_eq!(addresses, super::super::addresses::Addresses::default());
     }
 }
