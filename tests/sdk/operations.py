@@ -261,8 +261,13 @@ def an_endpoint_of_a_gateway_service_has_routes_and_no_address(story):
         vpc_endpoint_id=eid, body={"routetables": seen.routetables}
     )
     assert (changed.routetables, changed.error) == (seen.routetables, []) and len(seen.routetables) == 1, changed
+    cloud, port = story.setting["cloud"], story.echo["server"]
+    talk = Talk(story.client, cloud, port)
+    talk.say(b"to its own address")
+    assert talk.server == "backend-2" and talk.seen_as.startswith("198.19."), (talk.server, talk.seen_as)
     story.consumer.delete_endpoint(vpc_endpoint_id=eid)
     eventually("the gateway endpoint gone", lambda: is_absent(lambda: story.details(eid)))
+    assert is_refused(story.client, cloud, port)
 
 
 def tags_are_set_changed_searched_and_removed(story):

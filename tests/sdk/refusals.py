@@ -87,8 +87,9 @@ def of_rights(story):
 
 def of_what_is_another_tenants(story):
     """Nothing of another tenant's is told from what is not there."""
-    stranger, texts = story.neighbour, {}
-    for sid in (story.service, NOBODY):
+    stranger = story.neighbour
+    cloud = stranger.list_service_public_details(endpoint_service_name="cloud-dns").endpoint_services[0].id
+    for sid in (story.service, cloud, NOBODY):
         service = {"vpc_endpoint_service_id": sid}
         for call in (
             lambda: stranger.list_service_details(**service),

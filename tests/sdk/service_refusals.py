@@ -1,5 +1,6 @@
 """Errors of requests about endpoint services, their tags, permissions and quotas."""
 
+import gateway_operator as operator
 from story import NOBODY
 from tenant import eventually, is_absent, refused
 
@@ -154,3 +155,7 @@ def of_quotas(story):
         story.provider.create_endpoint_service(body=story.service_body(9200 + n))
     with refused(400, "Endpoint.1018", "endpoint_service", "20 of 20"):
         story.provider.create_endpoint_service(body=story.service_body(9300))
+    operator.ask(story, "PUT", f"/operator/quotas/{story.provider.domain}", {"endpoint_service": 21})
+    story.provider.create_endpoint_service(body=story.service_body(9301))
+    with refused(400, "Endpoint.1018", "endpoint_service", "21 of 21"):
+        story.provider.create_endpoint_service(body=story.service_body(9302))

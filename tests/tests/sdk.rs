@@ -2,11 +2,12 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
 use serde_json::{Map, Value, json};
-use vpce_tests::{Hook, Rig, address, binary, finish, port};
+use vpce_tests::{Hook, Place, Rig, address, binary, finish, port};
 
 /// More requests a second than the scripts can ask.
 const NO_LIMIT: u32 = 100_000;
@@ -29,6 +30,10 @@ const USERS: [(&str, &str, &str, &str); 4] = [
 
 /// Addresses of machines that services of the API may lead to, in the provider's VPC.
 const BACKENDS: [(&str, &str); 2] = [("first", "10.0.0.5"), ("second", "10.0.0.6")];
+
+/// The machine behind the operator's service of type gateway, and the network that it offers.
+const CLOUD: [u8; 4] = [100, 125, 1, 2];
+const PREFIX: &str = "100.125.0.0/16";
 
 #[test]
 fn all_33_operations_serve_the_vendors_sdk_from_a_service_to_bytes_and_back_to_nothing() {
@@ -53,9 +58,11 @@ fn a_key_that_asks_too_often_is_told_so_and_no_other_notices() {
 /// Runs a script on a rig of its own, against an API that admits so many requests a second.
 fn play(script: &str, per_sec: u32, max_flows: u32) {
     let python = python();
-    let rig = Rig::same_cidr().config(&config(per_sec, max_flows)).start();
+    let cloud = Place::interface().routed().address(CLOUD);
+    let rig = Rig::same_cidr().backend(2, cloud).config(&config(per_sec, max_flows)).start();
     rig.backend(1).ip("address add 10.0.0.6/24 dev eth0");
-    let _echo = rig.echo(1);
+    rig.client(1).ip(&format!("route add {PREFIX} via {}", address::GATEWAY));
+    let _echoes = [rig.echo(1), rig.echo(2)];
 
     let setting = rig.home().join("setting.json");
     fs::write(&setting, setting_of(&rig).to_string()).expect("the setting");
@@ -104,7 +111,7 @@ ports = [{ client = 53, server = 5353, protocol = "udp" }]"#;
         vpc("provider", "vpce-p1", "domain = \"d-provider\""),
         vpc("cloud", "vpce-p2", &format!("next_hop = \"{}\"", address::ROUTER)),
         service("cloud-dns", "cloud", dns),
-        service("cloud-store", "cloud", "type = \"gateway\"\nprefixes = [\"100.125.0.0/16\"]"),
+        service("cloud-store", "cloud", &format!("type = \"gateway\"\nprefixes = [\"{PREFIX}\"]")),
         service("of-the-file", "neighbour", dns),
     ]
     .concat()
@@ -138,8 +145,10 @@ fn setting_of(rig: &Rig) -> Value {
         "token": told("create token consumer").text("token"),
         "vpcs": vpcs,
         "backends": BACKENDS.map(backend).into_iter().collect::<Map<_, _>>(),
+        "cloud": Ipv4Addr::from(CLOUD),
         "echo": { "client": port::ECHO, "server": port::ECHO_SERVER },
         "client_network": format!("/run/netns/{}", rig.client(1).name()),
+        "socket": socket(rig),
         "vpcectl": [binary("VPCECTL"), "--socket".to_owned(), socket(rig)],
     })
 }
