@@ -3,9 +3,10 @@
 import json
 import sys
 
+import tags
 from story import Story
 from tenant import OPERATIONS, Tenant, becomes, eventually, is_absent, refused
-from wire import Talk, is_refused
+from wire import Talk, ask_by_udp, is_refused
 
 DESCRIPTION = "Läden — 商店"
 
@@ -200,6 +201,21 @@ def an_accepted_endpoint_carries_bytes(story):
     return talk
 
 
+def a_port_of_udp_is_added_while_connections_go_on(story, talk):
+    dns = story.setting["dns"]
+    # The address of "a.", recursion desired (RFC 1035 §4.1).
+    query = b"\x13\x37\x01\x00\x00\x01" + bytes(6) + b"\x01a\x00\x00\x01\x00\x01"
+    ports = [
+        {"client_port": story.echo["client"], "server_port": story.echo["server"]},
+        {"client_port": dns["client"], "server_port": dns["server"], "protocol": "UDP"},
+    ]
+    changed = story.provider.update_endpoint_service(vpc_endpoint_service_id=story.service, body={"ports": ports})
+    assert [port.protocol for port in changed.ports] == ["TCP", "UDP"], changed
+    answer = ask_by_udp(story.client, story.address, dns["client"], query)
+    assert answer[:2] == query[:2] and answer[2] & 0x80, answer
+    talk.say(b"not disturbed")
+
+
 def endpoints_are_found(story):
     consumer = story.consumer
 
@@ -270,51 +286,6 @@ def an_endpoint_of_a_gateway_service_has_routes_and_no_address(story):
     assert is_refused(story.client, cloud, port)
 
 
-def tags_are_set_changed_searched_and_removed(story):
-    for tenant, kind, rid in (
-        (story.provider, "endpoint_service", story.service),
-        (story.consumer, "endpoint", story.endpoint),
-    ):
-        resource = {"resource_type": kind, "resource_id": rid}
-
-        def change(action, *tags):
-            body = {"action": action, "tags": [{"key": key, "value": value} for key, value in tags]}
-            tenant.batch_add_or_remove_resource_instance(**resource, body=body)
-
-        def found(**body):
-            answer = tenant.list_resource_instances(resource_type=kind, body={"action": "filter", **body})
-            return [each.resource_id for each in answer.resources]
-
-        change("create", ("colour", "grün"), ("team", "green"))
-        change("create", ("colour", "gelb"), ("size", "L"))
-        tags = {entry.key: entry.values for entry in tenant.list_query_project_resource_tags(resource_type=kind).tags}
-        assert (tags["colour"], tags["size"], tags["team"]) == (["gelb"], ["L"], ["green"]), tags
-
-        both = [{"key": "colour", "values": ["gelb", "rot"]}, {"key": "size", "values": []}]
-        assert found(tags=both) == [rid], "all keys, any of the values of each"
-        assert found(tags=[*both, {"key": "colour-2", "values": []}]) == []
-        assert found(tags_any=[{"key": "none", "values": []}, *both]) == [rid]
-        assert found(not_tags_any=both) == [] == found(not_tags=both)
-        assert found(matches=[{"key": "resource_name", "value": "SHOP"}]) == [rid]
-        assert found(matches=[{"key": "resource_id", "value": rid}], limit="1", offset="0") == [rid]
-        assert found(offset="1") == [] == found(without_any_tag=True)
-        counted = tenant.list_resource_instances(resource_type=kind, body={"action": "count", "tags": both})
-        assert (counted.total_count, counted.resources) == (1, None), counted
-
-        change("delete", ("colour", "gelb"), ("size", "L"))
-        tags = {entry.key for entry in tenant.list_query_project_resource_tags(resource_type=kind).tags}
-        assert not tags & {"colour", "size"}, tags
-
-
-def quotas_tell_what_is_used(story):
-    def quotas(tenant, **query):
-        told = tenant.list_quota_details(**query).quotas.resources
-        return {each.type: (each.used, each.quota) for each in told}
-
-    assert quotas(story.provider) == {"endpoint_service": (1, 20), "endpoint": (0, 50)}
-    assert quotas(story.consumer, type="endpoint") == {"endpoint": (1, 50)}
-
-
 def a_rejected_endpoint_carries_nothing_and_an_accepted_one_again(story, talk):
     talk.say(b"still there")
     told = story.decide("reject").connections
@@ -383,13 +354,14 @@ def main(path):
     an_endpoint_waits_for_its_acceptance(story)
     the_owner_finds_and_describes_its_connections(story)
     talk = an_accepted_endpoint_carries_bytes(story)
+    a_port_of_udp_is_added_while_connections_go_on(story, talk)
     endpoints_are_found(story)
     an_endpoint_is_changed(story)
     a_service_and_its_endpoint_become_professional(story, talk)
     a_service_gets_a_standby(story)
     an_endpoint_of_a_gateway_service_has_routes_and_no_address(story)
-    tags_are_set_changed_searched_and_removed(story)
-    quotas_tell_what_is_used(story)
+    tags.tags_are_set_changed_searched_and_removed(story)
+    tags.quotas_tell_what_is_used(story)
     talk = a_rejected_endpoint_carries_nothing_and_an_accepted_one_again(story, talk)
     what_is_deleted_is_gone(story, talk)
     missing = OPERATIONS - Tenant.answered

@@ -59,3 +59,21 @@ def is_refused(namespace, address, port):
     except OSError:
         return True
     return False
+
+
+def ask_by_udp(namespace, address, port, datagram):
+    """The answer to a datagram, of which one may get lost. OSError: there is none."""
+
+    def ask():
+        with socket.socket(type=socket.SOCK_DGRAM) as asking:
+            asking.settimeout(1)
+            asking.connect((address, port))
+            for _ in range(PATIENCE_SECS):
+                asking.send(datagram)
+                try:
+                    return asking.recv(1500)
+                except TimeoutError:
+                    continue
+            raise TimeoutError(f"no answer from {address}:{port} by UDP")
+
+    return inside(namespace, ask)

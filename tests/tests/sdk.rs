@@ -62,7 +62,7 @@ fn play(script: &str, per_sec: u32, max_flows: u32) {
     let rig = Rig::same_cidr().backend(2, cloud).config(&config(per_sec, max_flows)).start();
     rig.backend(1).ip("address add 10.0.0.6/24 dev eth0");
     rig.client(1).ip(&format!("route add {PREFIX} via {}", address::GATEWAY));
-    let _echoes = [rig.echo(1), rig.echo(2)];
+    let _servers = (rig.echo(1), rig.names(1), rig.echo(2));
 
     let setting = rig.home().join("setting.json");
     fs::write(&setting, setting_of(&rig).to_string()).expect("the setting");
@@ -146,6 +146,7 @@ fn setting_of(rig: &Rig) -> Value {
         "vpcs": vpcs,
         "backends": BACKENDS.map(backend).into_iter().collect::<Map<_, _>>(),
         "cloud": Ipv4Addr::from(CLOUD),
+        "dns": { "client": port::NAMES, "server": port::NAMES_SERVER },
         "echo": { "client": port::ECHO, "server": port::ECHO_SERVER },
         "client_network": format!("/run/netns/{}", rig.client(1).name()),
         "socket": socket(rig),

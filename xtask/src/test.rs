@@ -150,6 +150,7 @@ mod tests {
         // Without traffic on a rig, without the object's hook, or on hooks of their own choice.
         let once = [
             "alarms",
+            "api",
             "backup",
             "budget",
             "build_and_load",

@@ -80,7 +80,7 @@ async fn a_body_has_a_longest_length_and_a_longest_time() {
     let long = Body::from_stream(stream::iter(0..8).map(frame.clone()));
     assert_eq!(code(&router, sample.ask("POST", "/v1/p-red/name", long)).await, told(413, "0002"));
     assert_eq!(frames.load(Ordering::Relaxed), 8);
-    let endless = Body::from_stream(stream::repeat(()).map(frame));
+    let endless = Body::from_stream(stream::repeat(0).map(frame));
     assert_eq!(code(&router, sample.ask("POST", "/v1/p-red/name", endless)).await, told(413, "0002"));
 
     let never = Body::from_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
