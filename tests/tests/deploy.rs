@@ -183,17 +183,18 @@ fn the_table_of_drop_reasons_is_the_list_of_the_code() {
 #[test]
 fn every_test_that_the_pages_promise_is_there() {
     let mut tests = String::new();
-    for folder in ["vpce-common/src", "tests/tests"] {
+    for folder in ["vpce-common/src", "vpce-agent/src", "tests/tests", "tests/sdk"] {
         sources(&workspace().join(folder), &mut tests);
     }
-    for page in ["docs/conformance.md", "docs/reliability.md"] {
+    for page in ["docs/conformance.md", "docs/features.md", "docs/reliability.md"] {
         let text = read(page);
         // Names of tests are sentences, those of other things are not.
         let names = text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2);
         let names: Vec<&str> = names.collect();
         assert!(names.len() > 10, "{page}: {names:?}");
         for name in names {
-            assert!(tests.contains(&format!("fn {name}(")), "{page}: no test {name}");
+            let is_there = ["fn", "def"].iter().any(|word| tests.contains(&format!("{word} {name}(")));
+            assert!(is_there, "{page}: no test {name}");
         }
     }
 }
@@ -204,7 +205,7 @@ fn sources(folder: &Path, text: &mut String) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
             text.push_str(&fs::read_to_string(&path).expect("a source"));
         }
     }

@@ -150,6 +150,8 @@ mod tests {
         // Without traffic on a rig, without the object's hook, or on hooks of their own choice.
         let once = [
             "alarms",
+            "api",
+            "backup",
             "budget",
             "build_and_load",
             "cli",
@@ -159,6 +161,7 @@ mod tests {
             "oracle",
             "rig",
             "scorecard",
+            "sdk",
             "store",
         ];
         let targets = std::fs::read_dir(cmd::workspace().join("tests/tests")).expect("the targets");

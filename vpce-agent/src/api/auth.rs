@@ -6,12 +6,13 @@ use std::{
 };
 
 use axum::{
-    body::{self, Body, Bytes},
+    body::{Body, Bytes},
     extract::{RawPathParams, Request, State},
     http::request::Parts,
     middleware::Next,
     response::Response,
 };
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::{AccountsNow, Error, pace::Pace};
@@ -22,6 +23,9 @@ use crate::model::{
 
 /// Signatures that are remembered: some 50 MB at most.
 const SIGNATURES: usize = 1 << 20;
+/// Of a body that is too long, so many times the limit are read, and thrown away: where a connection is
+/// closed on a client that still sends, the answer is lost to it.
+const READ_ON: usize = 8;
 /// What a client that was told no project asks for.
 const NO_PROJECT: &str = "{project_id}";
 
@@ -44,19 +48,13 @@ impl Auth {
 
     /// The whole body, which the signature is over.
     async fn read(&self, body: Body) -> Result<Bytes, Error> {
-        let Ok(read) = timeout(self.time, body::to_bytes(body, self.body)).await else {
+        let Ok(read) = timeout(self.time, bytes(body, self.body)).await else {
             let message = format!("the body was not there within {} s; send it faster", self.time.as_secs());
             return Err(Error::new(408, "EndPoint.0002", message));
         };
-        read.map_err(|error| {
-            let source = std::error::Error::source(&error);
-            let is_long = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            if is_long {
-                let message = format!("the body is longer than {} bytes; ask for less at once", self.body);
-                Error::new(413, "EndPoint.0002", message)
-            } else {
-                Error::parameter(format!("the body can't be read: {error}"))
-            }
+        read.map_err(|error| Error::parameter(format!("the body can't be read: {error}")))?.ok_or_else(|| {
+            let message = format!("the body is longer than {} bytes; ask for less at once", self.body);
+            Error::new(413, "EndPoint.0002", message)
         })
     }
 
@@ -102,6 +100,21 @@ pub(super) async fn authenticate(
     let caller = auth.caller(&parts, &body, project)?;
     parts.extensions.insert(caller);
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// The bytes of a body; none: there are more than may be.
+async fn bytes(mut body: Body, most: usize) -> Result<Option<Bytes>, axum::Error> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length <= most {
+            bytes.extend_from_slice(&data);
+        } else if length > most.saturating_mul(READ_ON) {
+            break;
+        }
+    }
+    Ok((length <= most).then(|| bytes.into()))
 }
 
 fn unix_now() -> u64 {

@@ -200,15 +200,16 @@ impl Registry {
 
     /// Notes what the gateway said of a part.
     fn note(&mut self, gateway: &Gateway, part: &Part, outcome: Result<BTreeMap<String, LeaseError>, ReconcileError>) {
-        match outcome {
-            Ok(refused) => self.note_refused(&refused),
-            Err(error) => {
-                tracing::error!("{error}; trying again");
-                self.is_applied = false;
-            }
-        }
+        let refused = outcome.unwrap_or_else(|error| {
+            tracing::error!("{error}; trying again");
+            self.is_applied = false;
+            BTreeMap::new()
+        });
+        self.note_refused(&refused);
         if gateway.is_written() {
-            let names = part.services.keys().chain(part.endpoints.keys()).filter(|name| gateway.serves(name));
+            // What was refused may be served still, as it was before.
+            let names = part.services.keys().chain(part.endpoints.keys());
+            let names = names.filter(|name| gateway.serves(name) && !refused.contains_key(*name));
             for id in names.filter_map(|name| name.parse().ok()) {
                 self.state.resources.set_applied(id, Ok(()));
             }

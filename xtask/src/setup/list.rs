@@ -1,6 +1,6 @@
 //! The list of what the project needs.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf, process::Command};
 
 use anyhow::{Result, ensure};
 
@@ -37,6 +37,8 @@ pub const ITEMS: &[Item] = &[
     Item::tool("dig", "bind9-dnsutils"),
     Item::tool("systemd-analyze", "systemd"),
     Item::new(Rig, "bpffs", bpffs, mount_bpffs),
+    Item::new(Rig, "python3-venv", venv, add_venv),
+    Item::new(Rig, "vendor's SDK", sdk, install_sdk),
     Item::contestant("nft", "nftables"),
     Item::contestant("haproxy", "haproxy"),
 ];
@@ -153,6 +155,44 @@ fn mount_bpffs() -> Plan {
 /// Whether a mount table has a bpf file system in its place.
 fn has_bpffs(mounts: &str) -> bool {
     mounts.lines().any(|line| line.split(' ').skip(1).take(2).eq([BPFFS, "bpf"]))
+}
+
+fn venv() -> Result<String> {
+    cmd::output(&mut command("python3", ["-c", "import ensurepip, venv, sys; print(sys.version.split()[0])"]))
+        .map(|version| version.trim().into())
+}
+
+fn add_venv() -> Plan {
+    Plan::Install { packages: vec!["python3-venv"], commands: Vec::new() }
+}
+
+/// The vendor's own client of the API, which the API is held to, and its core: in one version.
+const SDK: [&str; 2] = ["huaweicloudsdkvpcep", "huaweicloudsdkcore"];
+const SDK_VERSION: &str = "3.1.219";
+
+fn sdk() -> Result<String> {
+    ensure!(sdk_dir().is_dir(), "no {}", sdk_dir().display());
+    let mut python = Command::new(sdk_dir().join("bin/python"));
+    python.args(["-c", "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"]).args(SDK);
+    let versions = cmd::output(&mut python)?;
+    ensure!(versions.split_whitespace().all(|version| version == SDK_VERSION), "another version: {}", versions.trim());
+    Ok(sdk_dir().display().to_string())
+}
+
+fn install_sdk() -> Plan {
+    let dir = sdk_dir();
+    let mut venv = command("python3", ["-m", "venv", "--clear"]);
+    venv.arg(&dir);
+    // By `env`, so that it is shown which Python that is.
+    let mut pip = command("env", [dir.join("bin/python")]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(SDK.map(|package| format!("{package}=={SDK_VERSION}")));
+    Plan::Install { packages: Vec::new(), commands: vec![venv, pip] }
+}
+
+/// A Python of its own, beside what cargo builds.
+fn sdk_dir() -> PathBuf {
+    cmd::target_dir().join("sdk")
 }
 
 #[cfg(test)]

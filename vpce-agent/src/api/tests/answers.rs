@@ -1,3 +1,7 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{StreamExt as _, stream};
+
 use super::*;
 
 async fn code(router: &Router, request: Request<Body>) -> (u16, String) {
@@ -66,7 +70,20 @@ async fn a_body_has_a_longest_length_and_a_longest_time() {
     let long = sample.ask("POST", "/v1/p-red/name", name(room + 1));
     assert_eq!(code(&router, long).await, told(413, "0002"));
 
-    let never = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    // Read on to its end: who still sends would see no answer.
+    let frames = Arc::new(AtomicUsize::new(0));
+    let taken = Arc::clone(&frames);
+    let frame = move |_| {
+        taken.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(vec![b'a'; 512])
+    };
+    let long = Body::from_stream(stream::iter(0..8).map(frame.clone()));
+    assert_eq!(code(&router, sample.ask("POST", "/v1/p-red/name", long)).await, told(413, "0002"));
+    assert_eq!(frames.load(Ordering::Relaxed), 8);
+    let endless = Body::from_stream(stream::repeat(0).map(frame));
+    assert_eq!(code(&router, sample.ask("POST", "/v1/p-red/name", endless)).await, told(413, "0002"));
+
+    let never = Body::from_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let slow = sample.ask("POST", "/v1/p-red/name", never);
     assert_eq!(code(&router, slow).await, told(408, "0002"));
 }
