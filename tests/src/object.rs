@@ -266,7 +266,8 @@ impl Object {
     #[must_use]
     pub fn configured(&self) -> Configured {
         Configured {
-            settings: self.array("SETTINGS").get(&0, 0).expect("settings"),
+            // Epochs come and go with every write.
+            settings: Settings { epoch: 0, ..self.array("SETTINGS").get(&0, 0).expect("settings") },
             ingress: self.hash("INGRESS"),
             links: all(&self.array("LINKS"), FEW),
             addresses: self.hash("ADDRESSES"),

@@ -1,6 +1,6 @@
 //! The HTTPS API from outside: a tenant offers a service, another one dials it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, io::ErrorKind, time::Duration};
 
 use serde_json::{Value, json};
 use vpce_tests::{
@@ -76,7 +76,8 @@ impl<'r> User<'r> {
     fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let (token, body) = (format!("X-Auth-Token: {}", self.token), body.to_string());
         let certificate = self.rig.home().join("state/api.crt").display().to_string();
-        let url = format!("{URL}/v1/{}/{path}", self.project);
+        let version = if path.ends_with("/add-server-resources") { "v2" } else { "v1" };
+        let url = format!("{URL}/{version}/{}/{path}", self.project);
         let json = "Content-Type: application/json";
         let words = ["--cacert", &certificate, "-X", method, "-H", &token, "-H", json, "-d", &body, &url];
         let page = self.rig.gateway().curl(&words);
@@ -169,6 +170,76 @@ fn a_service_made_by_one_tenant_carries_the_connections_of_another() {
         (log.text("records.1.action"), log.text("records.1.result")),
         ("vpcep:epservices:delete", "EndPoint.3006")
     );
+}
+
+/// A service of blue's at this backend, and an endpoint of red's to it.
+fn offered(rig: &Rig, backend: &str) -> (String, String) {
+    let vpcs = told(rig, "get vpcs");
+    let vpc = |n: usize, field: &str| text(vpcs.at(&format!("vpcs.{n}.{field}")));
+    let (red, blue) = (User::make(rig, "red", &vpc(0, "domain")), User::make(rig, "blue", &vpc(1, "domain")));
+    let backend = told(rig, &format!("create backend --vpc provider-1 --kind vm --address {backend}"));
+    let ports = json!([{ "client_port": port::ECHO, "server_port": port::ECHO_SERVER, "protocol": "TCP" }]);
+    let asked = json!({
+        "vpc_id": vpc(1, "id"), "port_id": backend.text("id"), "server_type": "VM", "ports": ports,
+        "approval_enabled": false,
+    });
+    let service = text(&blue.done("POST", "vpc-endpoint-services", &asked)["id"]);
+    let permission = json!({ "permissions": ["*"], "action": "add" });
+    blue.done("POST", &format!("vpc-endpoint-services/{service}/permissions/action"), &permission);
+    let asked = json!({
+        "endpoint_service_id": service, "vpc_id": vpc(0, "id"), "subnet_id": vpc(0, "subnet_ids.default"),
+        "port_ip": endpoint(port::ECHO).ip().to_string(),
+    });
+    let id = text(&red.done("POST", "vpc-endpoints", &asked)["id"]);
+    red.wait_for_status(&format!("vpc-endpoints/{id}"), "accepted");
+    (service, id)
+}
+
+/// The user of that name, with another token.
+fn again<'r>(rig: &'r Rig, name: &str) -> User<'r> {
+    let token = told(rig, &format!("create token {name}")).text("token").to_owned();
+    User { rig, token, project: format!("project-{name}") }
+}
+
+#[test]
+fn a_client_that_is_not_in_the_whitelist_is_refused_and_loses_what_it_has_open() {
+    let rig = rig();
+    let _echo = rig.echo(1);
+    let (_, id) = offered(&rig, &BACKEND.to_string());
+    let red = again(&rig, "red");
+    let list = |clients: &[&str]| {
+        let asked = json!({ "whitelist": clients, "enable_whitelist": true });
+        red.done("PUT", &format!("vpc-endpoints/{id}"), &asked);
+    };
+    let open = || rig.client(1).run(|| Talk::open(endpoint(port::ECHO)));
+    let mut before = open().expect("nothing is listed: all may");
+    before.say("before").expect("an echo");
+    list(&["10.0.0.77", "10.1.0.0/16"]);
+    before.say("after").expect_err("the client is shut out");
+    assert_eq!(open().err().map(|error| error.kind()), Some(ErrorKind::ConnectionRefused));
+    list(&["10.0.0.0/29"]);
+    let mut listed = open().expect("the client is listed");
+    listed.say("listed").expect("an echo");
+    // More are let in: what is open stays open.
+    list(&["10.0.0.0/24"]);
+    listed.say("still").expect("an echo");
+    let drops = told(&rig, "get drops");
+    assert!(drops.number("drops.not-listed") >= 1, "{drops}");
+}
+
+#[test]
+fn a_service_whose_backend_is_silent_turns_to_its_standby() {
+    let rig = rig();
+    let _echo = rig.echo(1);
+    let (service, _) = offered(&rig, "10.0.0.77");
+    let dial = || rig.client(1).run(|| Talk::open(endpoint(port::ECHO)));
+    dial().err().expect("nobody answers");
+    let standby = told(&rig, &format!("create backend --vpc provider-1 --kind vm --address {BACKEND}"));
+    let asked = json!({ "server_resources": [{ "resource_id": standby.text("id") }] });
+    let blue = again(&rig, "blue");
+    let at = format!("vpc-endpoint-services/{service}/add-server-resources");
+    assert_eq!(blue.ask("POST", &at, &asked).0, 204);
+    wait_for("a connection to the standby", PATIENCE * 2, || dial().and_then(|mut talk| talk.say("standby")));
 }
 
 #[test]
