@@ -1,14 +1,17 @@
 """All operations of the API, by the vendor's SDK: from a service to bytes through an endpoint, and back to nothing."""
 
 import json
+import subprocess
 import sys
 
 import tags
 from story import Story
 from tenant import OPERATIONS, Tenant, becomes, eventually, is_absent, refused
-from wire import Talk, ask_by_udp, is_refused
+from wire import Talk, ask_by_udp, assert_over, inside, is_refused
 
 DESCRIPTION = "Läden — 商店"
+# The first backend does not answer ARP any more.
+SILENCE = ["ip", "address", "del", "10.0.0.5/24", "dev", "eth0"]
 
 
 def versions(story):
@@ -230,20 +233,26 @@ def endpoints_are_found(story):
     assert story.neighbour.list_endpoints().total_count == 0
 
 
-def an_endpoint_is_changed(story):
+def a_client_that_is_not_listed_is_refused(story, talk):
     consumer, endpoint = story.consumer, {"vpc_endpoint_id": story.endpoint}
-    body = {"whitelist": ["10.0.0.0/24", "10.1.2.3"], "enable_whitelist": True}
+    body = {"whitelist": ["10.0.0.64/26", "10.1.2.3"], "enable_whitelist": True}
     changed = consumer.update_endpoint_white(**endpoint, body=body)
     assert (changed.whitelist, changed.enable_whitelist) == (body["whitelist"], True), changed
+    assert_over(talk)
+    assert is_refused(story.client, story.address, story.echo["client"])
     changed = consumer.update_endpoint_white(**endpoint, body={"whitelist": [], "enable_whitelist": False})
     assert (changed.whitelist, changed.enable_whitelist) == ([], False), changed
+    talk = Talk(story.client, story.address, story.echo["client"])
 
-    condition = {"IpAddress": {"SourceIp": ["10.0.0.0/24"]}}
+    condition = {"IpAddress": {"SourceIp": ["10.0.0.64/26"]}}
     statement = {"effect": "Allow", "action": ["*"], "resource": ["*"], "condition": condition}
     changed = consumer.update_endpoint_policy(**endpoint, body={"policy_statement": [statement]})
     assert changed.policy_statement[0].condition == condition, changed
+    assert_over(talk)
+    assert is_refused(story.client, story.address, story.echo["client"])
     changed = consumer.delete_endpoint_policy(**endpoint)
     assert changed.policy_statement == [] and changed.policy_document is None, changed
+    return Talk(story.client, story.address, story.echo["client"])
 
 
 def a_service_and_its_endpoint_become_professional(story, talk):
@@ -258,12 +267,17 @@ def a_service_and_its_endpoint_become_professional(story, talk):
     talk.say(b"still there")
 
 
-def a_service_gets_a_standby(story):
+def a_service_turns_to_its_standby(story):
     service = {"vpc_endpoint_service_id": story.service}
     standby = {"resource_id": story.setting["backends"]["second"], "availability_zone_id": "az1"}
     story.provider.add_endpoint_service_server_resource(**service, body={"server_resources": [standby]})
     with refused(400, "EndPoint.3006", "standby"):
         story.provider.update_endpoint_service(**service, body={"port_id": standby["resource_id"]})
+
+    # The machine has both addresses; it loses the first.
+    inside(story.setting["backend_network"], lambda: subprocess.run(SILENCE, check=True))
+    eventually("the standby serves", lambda: not is_refused(story.client, story.address, story.echo["client"]), 60)
+    return Talk(story.client, story.address, story.echo["client"])
 
 
 def an_endpoint_of_a_gateway_service_has_routes_and_no_address(story):
@@ -290,13 +304,7 @@ def a_rejected_endpoint_carries_nothing_and_an_accepted_one_again(story, talk):
     talk.say(b"still there")
     told = story.decide("reject").connections
     assert told[0].status == "rejected", told
-    try:
-        talk.say(b"too late")
-        raise AssertionError("the connection went on after its endpoint was rejected")
-    except TimeoutError:
-        raise AssertionError("the client was not told that its connection ended") from None
-    except OSError:
-        pass
+    assert_over(talk)
     assert is_refused(story.client, story.address, story.echo["client"])
     assert story.details().status == "rejected" and story.connection().status == "rejected"
     story.decide("receive")
@@ -313,11 +321,7 @@ def what_is_deleted_is_gone(story, talk):
     story.consumer.delete_endpoint(vpc_endpoint_id=story.endpoint)
     assert is_absent(story.details) or story.details().status == "deleting"
     eventually("the endpoint absent", lambda: is_absent(story.details))
-    try:
-        talk.say(b"too late")
-        raise AssertionError("the connection went on after its endpoint was deleted")
-    except OSError:
-        pass
+    assert_over(talk)
     assert is_refused(story.client, story.address, story.echo["client"])
     assert story.consumer.list_endpoints().endpoints == []
     assert story.provider.list_service_connections(**service).total_count == 0
@@ -356,9 +360,9 @@ def main(path):
     talk = an_accepted_endpoint_carries_bytes(story)
     a_port_of_udp_is_added_while_connections_go_on(story, talk)
     endpoints_are_found(story)
-    an_endpoint_is_changed(story)
+    talk = a_client_that_is_not_listed_is_refused(story, talk)
     a_service_and_its_endpoint_become_professional(story, talk)
-    a_service_gets_a_standby(story)
+    talk = a_service_turns_to_its_standby(story)
     an_endpoint_of_a_gateway_service_has_routes_and_no_address(story)
     tags.tags_are_set_changed_searched_and_removed(story)
     tags.quotas_tell_what_is_used(story)

@@ -166,14 +166,14 @@ def refused(status, code, *words):
     raise AssertionError(f"not refused, in place of {status} {code}")
 
 
-def eventually(what, look):
+def eventually(what, look, patience_secs=PATIENCE_SECS):
     """Waits until `look` answers something that is true, and gives that."""
-    end = time.monotonic() + PATIENCE_SECS
+    end = time.monotonic() + patience_secs
     while True:
         seen = look()
         if seen:
             return seen
-        assert time.monotonic() < end, f"in vain for {PATIENCE_SECS} s: {what}"
+        assert time.monotonic() < end, f"in vain for {patience_secs} s: {what}"
         time.sleep(0.05)
 
 

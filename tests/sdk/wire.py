@@ -52,6 +52,17 @@ class Talk:
             raise ConnectionError(f"said {words}, heard {heard}")
 
 
+def assert_over(talk):
+    """A connection must be over, and its client be told."""
+    try:
+        talk.say(b"too late")
+    except TimeoutError:
+        raise AssertionError("the client was not told that its connection is over") from None
+    except OSError:
+        return
+    raise AssertionError("the connection goes on")
+
+
 def is_refused(namespace, address, port):
     """Whether nobody answers there now."""
     try:

@@ -60,6 +60,8 @@ fn play(script: &str, per_sec: u32, max_flows: u32) {
     let python = python();
     let cloud = Place::interface().routed().address(CLOUD);
     let rig = Rig::same_cidr().backend(2, cloud).config(&config(per_sec, max_flows)).start();
+    // One machine with two addresses: when it loses the first it keeps the second.
+    rig.backend(1).sysctl("net/ipv4/conf/all/promote_secondaries", "1");
     rig.backend(1).ip("address add 10.0.0.6/24 dev eth0");
     rig.client(1).ip(&format!("route add {PREFIX} via {}", address::GATEWAY));
     let _servers = (rig.echo(1), rig.names(1), rig.echo(2));
@@ -149,6 +151,7 @@ fn setting_of(rig: &Rig) -> Value {
         "dns": { "client": port::NAMES, "server": port::NAMES_SERVER },
         "echo": { "client": port::ECHO, "server": port::ECHO_SERVER },
         "client_network": format!("/run/netns/{}", rig.client(1).name()),
+        "backend_network": format!("/run/netns/{}", rig.backend(1).name()),
         "socket": socket(rig),
         "vpcectl": [binary("VPCECTL"), "--socket".to_owned(), socket(rig)],
     })
