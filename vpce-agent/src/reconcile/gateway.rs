@@ -2,23 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    io, iter,
-    net::Ipv4Addr,
-    os::fd::OwnedFd,
+    iter,
     time::{Duration, Instant},
 };
 
 use vpce_common::{
-    layout::{Ended, Heard, LAYOUT, Pass},
+    layout::{Ended, LAYOUT, Pass},
     reap::HASTE,
 };
 
 use super::{
     Entries, Facts, Part, Reader as _,
     alarms::Alarms,
-    apply, compile,
-    compile::compile_part,
-    drifted, observe, plan,
+    apply, compile, drifted, observe, plan,
     walk::{self, Walk},
     watch,
     words::{self, Word},
@@ -28,15 +24,13 @@ use crate::{
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
         Attachment, Desired, Mode, Timers,
-        leases::{Capacity, Held, LeaseError, Leases, Ledger},
+        leases::{Capacity, LeaseError, Leases, Ledger},
     },
-    neighbours::{Neighbour, Neighbours, Wanted},
+    neighbours::{Neighbour, Neighbours},
     net::Interface,
     store::{LeaseDelta, Store, StoreError},
 };
 
-/// Messages that are heard at once, at most: a flood of ARP must not hold up the rest.
-const HEAR_MOST: usize = 1024;
 /// Connections whose ends are told at once, at most.
 const TELL_MOST: usize = 16384;
 
@@ -269,17 +263,6 @@ impl Gateway {
         self.desired.services.contains_key(name) || self.desired.endpoints.contains_key(name)
     }
 
-    /// Whether what answers for a service does not answer ARP.
-    #[must_use]
-    pub fn is_silent(&self, service: &str) -> bool {
-        let number = self
-            .desired
-            .services
-            .get(service)
-            .and_then(|service| self.leases.backend(*self.leases.vpcs.get(&service.vpc)?, &service.target));
-        number.is_some_and(|number| self.neighbours.is_silent(number))
-    }
-
     /// Whether a service or an endpoint of this name serves, or something of it is held still.
     #[must_use]
     pub fn holds(&self, name: &str) -> bool {
@@ -327,70 +310,9 @@ impl Gateway {
         Ok(ticks.map(|ticks| Duration::from_secs(1) * ticks / self.facts.hertz))
     }
 
-    /// The ARP questions to send now.
-    pub fn questions(&mut self, now: Instant) -> Vec<Word> {
-        let due = self.neighbours.due(now);
-        due.into_iter().flat_map(|(link, wanted)| self.question(link, wanted)).collect()
-    }
-
-    /// Notes who said where they are; answers whether that is news. Of many only the first: call it again.
-    pub fn hear(&mut self, now: Instant) -> bool {
-        let mut news = false;
-        let heard = iter::from_fn(|| self.dataplane.maps.heard.take());
-        for Heard { link, address, station } in heard.take(HEAR_MOST) {
-            if self.neighbours.hear(link, address.into(), station, now) {
-                let address = Ipv4Addr::from(address);
-                tracing::info!(%address, mac = %station.mac, "backend found");
-                news = true;
-            }
-        }
-        news
-    }
-
-    /// Readable while somebody said where they are.
-    ///
-    /// # Errors
-    /// When the process may have no more descriptors.
-    pub fn ears(&self) -> io::Result<OwnedFd> {
-        self.dataplane.maps.heard.descriptor()
-    }
-
-    /// Whether every backend was found.
-    #[must_use]
-    pub fn all_found(&self) -> bool {
-        self.neighbours.all_found()
-    }
-
     /// All attachments.
     pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
         self.desired.vpcs.values().flat_map(|vpc| &vpc.attach)
-    }
-
-    fn question(&self, number: u32, wanted: Ipv4Addr) -> Vec<Word> {
-        let link = self.last.as_ref().and_then(|entries| entries.links.get(&number)).filter(|link| link.ifindex != 0);
-        let lease = self.leases.links.get(number as usize);
-        let (Some(link), Some(lease)) = (link, lease) else { return Vec::new() };
-        let attachment = self.attachments().find(|attachment| lease.is_of(attachment));
-        words::question(link, wanted, attachment.map_or(&[], Attachment::remotes))
-    }
-
-    /// Whom to look for: each backend that is on link, else the router of its VPC.
-    pub(super) fn wanted(&self) -> BTreeMap<u32, Wanted> {
-        let mut wanted = BTreeMap::new();
-        for service in self.desired.services.values() {
-            let vpc = &self.desired.vpcs[&service.vpc];
-            let vpc_number = self.leases.vpcs[&service.vpc];
-            let backend = service.target.address();
-            let Some(number) = self.leases.backend(vpc_number, &service.target) else { continue };
-            let on_link = vpc.address.trunc().contains(&backend)
-                || vpc.next_hop.is_none()
-                || vpc.subnets.values().any(|subnet| subnet.contains(&backend));
-            let address = vpc.next_hop.filter(|_| !on_link).unwrap_or(backend);
-            let link = |is: &Attachment| Some((self.leases.link(vpc_number, is)?, is.remotes().to_vec()));
-            let links = vpc.attach.iter().filter_map(link).collect();
-            wanted.insert(number, Wanted { address, links });
-        }
-        wanted
     }
 
     /// No endpoint of the kernel may be of a later generation than any that was given out: the state
@@ -404,38 +326,6 @@ impl Gateway {
         Ok(())
     }
 
-    /// Takes back leases whose last flow was freed: their entries go first, so that nothing is given out
-    /// again that the maps still hold.
-    ///
-    /// # Errors
-    /// When the kernel or the store refuses: it is tried again.
-    pub fn let_go(&mut self) -> Result<(), ReconcileError> {
-        let ended = self.ended_leases()?;
-        let Some(last) = self.last.as_ref().filter(|_| !ended.is_empty()) else { return Ok(()) };
-        let was = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &ended, &BTreeSet::new());
-        let then = Entries::new(last.settings);
-        let now = last.part(&was, &then);
-        self.walk.disturb(now.endpoints.values(), None);
-        self.write(&now, &then)?;
-        self.forget(&ended)
-    }
-
-    /// Enters where backends are now.
-    ///
-    /// # Errors
-    /// When the kernel refuses a write: the next pass goes on from there.
-    pub fn meet(&mut self) -> Result<(), ReconcileError> {
-        let found = self.neighbours.found();
-        let known = std::mem::replace(&mut self.facts.neighbours, found);
-        let numbers = known.keys().chain(self.facts.neighbours.keys()).copied();
-        let moved = numbers.filter(|number| known.get(number) != self.facts.neighbours.get(number)).collect();
-        let Some(last) = &self.last else { return Ok(()) };
-        let part = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &BTreeSet::new(), &moved);
-        let then = Entries { settings: last.settings, ..part };
-        let now = last.part(&then, &then);
-        self.write(&now, &then)
-    }
-
     /// Writes a part: what the maps hold of it, and what they shall hold.
     pub(super) fn write(&mut self, now: &Entries, then: &Entries) -> Result<(), ReconcileError> {
         // After a failure everything is read again.
@@ -445,31 +335,6 @@ impl Gateway {
             self.last = Some(last);
         }
         Ok(())
-    }
-
-    /// Forgets leases that hold nothing.
-    fn forget(&mut self, ended: &BTreeSet<u32>) -> Result<(), ReconcileError> {
-        let endpoints = ended.iter().map(|number| (*number, None)).collect();
-        self.store.save_leases(&LeaseDelta { endpoints, ..LeaseDelta::default() })?;
-        match &mut self.ledger {
-            Some(ledger) => ledger.release(&mut self.leases, ended),
-            None => self.leases.endpoints.retain(|number, _| !ended.contains(number)),
-        }
-        Ok(())
-    }
-
-    /// Leases whose last flow was freed.
-    fn ended_leases(&self) -> Result<BTreeSet<u32>, MapError> {
-        let mut ended = BTreeSet::new();
-        for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
-            let entry = self.dataplane.maps.endpoints.get(number)?;
-            let now = self.dataplane.maps.admission(number)?;
-            let closed = entry.accepted == 0 && entry.generation == lease.generation;
-            if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
-                ended.insert(number);
-            }
-        }
-        Ok(ended)
     }
 }
 

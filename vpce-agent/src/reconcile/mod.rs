@@ -4,6 +4,7 @@
 
 mod alarms;
 mod apply;
+mod backends;
 mod compile;
 mod entries;
 mod gateway;
@@ -11,6 +12,7 @@ mod hooks;
 mod observe;
 mod part;
 mod plan;
+mod release;
 mod report;
 #[cfg(test)]
 mod tests;
