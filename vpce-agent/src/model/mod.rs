@@ -8,6 +8,7 @@ mod attachment;
 mod hook;
 pub mod leases;
 pub mod operator;
+mod part;
 pub mod resource;
 pub mod rights;
 pub(crate) mod rule;
@@ -28,6 +29,7 @@ pub use self::{
     api::{Api, Identity, Limits},
     attachment::{Attachment, Segment, Vxlan},
     hook::{Hook, Kind, Mode, Site},
+    part::Part,
 };
 
 /// Port mappings that one gateway can have, those of each endpoint counted.

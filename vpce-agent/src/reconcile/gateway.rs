@@ -12,7 +12,7 @@ use vpce_common::{
 };
 
 use super::{
-    Entries, Facts, Part, Reader as _,
+    Entries, Facts, Reader as _,
     alarms::Alarms,
     apply, compile, drifted, observe, plan,
     walk::{self, Walk},
@@ -23,7 +23,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Mode, Timers,
+        Attachment, Desired, Mode, Part, Timers,
         leases::{Capacity, LeaseError, Leases, Ledger},
     },
     neighbours::{Neighbour, Neighbours},

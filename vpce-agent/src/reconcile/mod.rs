@@ -25,6 +25,6 @@ pub use compile::{Facts, compile};
 pub use entries::Entries;
 pub use gateway::{Against, Gateway, ReconcileError};
 pub use observe::{Reader, drifted, observe};
-pub use part::{Altering, Book, Part};
+pub use part::{Altering, Book};
 pub use plan::{Change, plan};
 pub use words::Word;

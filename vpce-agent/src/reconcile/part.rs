@@ -14,52 +14,11 @@ use super::{
 };
 use crate::{
     model::{
-        Desired, Endpoint, Service,
+        Desired, Endpoint, Part, Service,
         leases::{Altered, LeaseError, Leases, Ledger},
     },
     store::{LeaseDelta, Record, Write},
 };
-
-/// Services and endpoints by name, as they shall be; none: gone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Part {
-    /// Services that are others than before.
-    pub services: BTreeMap<String, Option<Service>>,
-    /// Endpoints that are others than before.
-    pub endpoints: BTreeMap<String, Option<Endpoint>>,
-}
-
-impl Part {
-    /// Has it in `desired`; answers what was there instead.
-    #[must_use]
-    pub fn swap(self, desired: &mut Desired) -> Self {
-        fn swap<V>(new: BTreeMap<String, Option<V>>, all: &mut BTreeMap<String, V>) -> BTreeMap<String, Option<V>> {
-            let swap = |(name, value): (String, Option<V>)| {
-                let was = match value {
-                    Some(value) => all.insert(name.clone(), value),
-                    None => all.remove(&name),
-                };
-                (name, was)
-            };
-            new.into_iter().map(swap).collect()
-        }
-        Self {
-            services: swap(self.services, &mut desired.services),
-            endpoints: swap(self.endpoints, &mut desired.endpoints),
-        }
-    }
-
-    /// Names of its endpoints, and of those of its services.
-    fn names(&self, desired: &Desired) -> BTreeSet<String> {
-        let of_service =
-            |(name, is): (&String, &Endpoint)| self.services.contains_key(&is.service).then(|| name.clone());
-        let mut names: BTreeSet<String> = self.endpoints.keys().cloned().collect();
-        if !self.services.is_empty() {
-            names.extend(desired.endpoints.iter().filter_map(of_service));
-        }
-        names
-    }
-}
 
 /// What is desired, and what was given out for it.
 pub struct Book<'b> {
@@ -143,19 +102,6 @@ fn shuts_out(was: Option<&Endpoint>, is: Option<&Endpoint>) -> bool {
     let (Some(was), Some(Some(clients))) = (was, is.map(|is| &is.clients)) else { return false };
     let is_in = |client: &Ipv4Net| clients.iter().any(|net| net.contains(client));
     !was.clients.as_ref().is_some_and(|before| before.iter().all(is_in))
-}
-
-impl Part {
-    /// That of it which can't be served.
-    fn only(&self, refused: &Altered) -> Self {
-        fn only<V: Clone>(
-            all: &BTreeMap<String, Option<V>>,
-            refused: &BTreeMap<String, LeaseError>,
-        ) -> BTreeMap<String, Option<V>> {
-            refused.keys().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()
-        }
-        Self { services: only(&self.services, &refused.services), endpoints: only(&self.endpoints, &refused.endpoints) }
-    }
 }
 
 impl Gateway {

@@ -20,12 +20,12 @@ pub use self::{
 pub use crate::store::{Filter, Recorded};
 use crate::{
     model::{
-        Desired,
+        Desired, Part,
         leases::LeaseError,
         resource::{Key, Refusal, Resources, ServiceId},
         rights::Accounts,
     },
-    reconcile::{Gateway, Part, ReconcileError},
+    reconcile::{Gateway, ReconcileError},
     store::{Store, Write},
 };
 
@@ -73,7 +73,7 @@ impl Registry {
     /// What the gateway shall do for all that tenants made.
     #[must_use]
     pub fn guests(&self) -> Part {
-        part(&self.state.resources, &self.state.resources.keys())
+        self.state.resources.desired(&self.state.resources.keys())
     }
 
     /// The file is another one: what tenants made is beside it from now on. Take it by [`Registry::took`]
@@ -81,7 +81,7 @@ impl Registry {
     #[must_use]
     pub fn beside(&self, desired: &Desired, now: u64) -> (Resources, Part) {
         let resources = self.state.resources.with_file(desired, now);
-        let part = part(&resources, &resources.keys());
+        let part = resources.desired(&resources.keys());
         (resources, part)
     }
 
@@ -125,7 +125,7 @@ impl Registry {
         let keys = next.resources.take_changed();
         let mut writes = rows::of_resources(&next.resources, &keys);
         writes.extend(rows::of_accounts(&self.state.accounts, &next.accounts));
-        let part = part(&next.resources, &keys);
+        let part = next.resources.desired(&keys);
         let failed = match gateway.alter(part.clone(), &writes, &records) {
             Err(ReconcileError::Store(error)) => {
                 tracing::error!("not committed, nothing changed: {error}");
@@ -169,7 +169,7 @@ impl Registry {
             self.state.resources.turn(service);
         }
         let keys: Vec<Key> = silent.into_iter().map(Key::Service).collect();
-        let part = part(&self.state.resources, &keys);
+        let part = self.state.resources.desired(&keys);
         let outcome = gateway.alter(part.clone(), &[], &[]);
         self.note(gateway, &part, outcome);
         self.publish();
@@ -234,10 +234,4 @@ impl Registry {
     fn publish(&self) {
         self.published.send_replace(self.state.clone());
     }
-}
-
-/// What the gateway shall do for the resources of these keys.
-fn part(resources: &Resources, keys: &[Key]) -> Part {
-    let part = resources.desired(keys);
-    Part { services: part.services.into_iter().collect(), endpoints: part.endpoints.into_iter().collect() }
 }

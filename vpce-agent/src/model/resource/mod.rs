@@ -32,7 +32,7 @@ use uuid::Uuid;
 pub use self::{
     check::Limits,
     id::{BackendId, EndpointId, PermissionId, RouteTableId, ServiceId, SubnetId, VpcId},
-    part::{Clients, Part},
+    part::Clients,
     read::ResourceType,
     refusal::Refusal,
     row::{Key, RowError},

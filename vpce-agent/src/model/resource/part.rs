@@ -10,16 +10,7 @@ use super::{
     item::{Endpoint, Service},
     state::Consent,
 };
-use crate::model::{self, Target};
-
-/// A part of what the gateway shall do: services and endpoints by name, which is their id as text. None: it goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Part {
-    /// Services, for the gateway to take before the endpoints.
-    pub services: Vec<(String, Option<model::Service>)>,
-    /// Endpoints: those that are approved.
-    pub endpoints: Vec<(String, Option<model::Endpoint>)>,
-}
+use crate::model::{self, Part, Target};
 
 /// Which clients may dial an endpoint: those that are in each list there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,11 +61,11 @@ impl Resources {
             match key {
                 Key::Service(id) => {
                     let service = self.services.get(id).filter(|service| !service.deleting);
-                    part.services.push((id.to_string(), service.and_then(|service| self.service_of(service))));
+                    part.services.insert(id.to_string(), service.and_then(|service| self.service_of(service)));
                 }
                 Key::Endpoint(id) => {
                     let endpoint = self.endpoints.get(id).and_then(|endpoint| self.endpoint_of(endpoint));
-                    part.endpoints.push((id.to_string(), endpoint));
+                    part.endpoints.insert(id.to_string(), endpoint);
                 }
                 Key::Backend(_) | Key::Quota(_) | Key::Marker => (),
             }

@@ -18,7 +18,7 @@ use vpce_common::{
 use super::{Entries, Flow, Maps, NO_ENDPOINT, NO_LINK, NOTHING, facts, lasting, station};
 use crate::{
     model::{
-        Desired,
+        Desired, Part,
         leases::{
             Held, Leases, Ledger,
             tests::{
@@ -27,7 +27,7 @@ use crate::{
             },
         },
     },
-    reconcile::{Altering, Book, Change, Kernel as _, Part, apply, compile, drifted as is_drifted, observe, plan},
+    reconcile::{Altering, Book, Change, Kernel as _, apply, compile, drifted as is_drifted, observe, plan},
 };
 
 /// A gateway over its history, with every flow that could have been opened by.

@@ -10,10 +10,10 @@ fn an_endpoint_waits_for_approval_and_is_accepted_when_the_dataplane_has_it() {
     let service = service(&mut resources, 10, true);
     let id = endpoint(&mut resources, 1, service);
     assert_eq!((state(&resources, id), shown(&resources, id).ip), (EndpointState::PendingAcceptance, None));
-    assert_eq!(resources.desired(&[Key::Endpoint(id)]).endpoints, [(id.to_string(), None)]);
+    assert_eq!(resources.desired(&[Key::Endpoint(id)]).endpoints, [(id.to_string(), None)].into());
     act(&mut resources, service, id, "receive").unwrap();
     assert_eq!(state(&resources, id), EndpointState::Creating);
-    assert!(resources.desired(&[Key::Endpoint(id)]).endpoints[0].1.is_some());
+    assert!(resources.desired(&[Key::Endpoint(id)]).endpoints[&id.to_string()].is_some());
     resources.set_applied(id.0, Ok(()));
     let details = shown(&resources, id);
     assert_eq!((details.status, details.ip), (EndpointState::Accepted, Some([10, 0, 0, 2].into())));

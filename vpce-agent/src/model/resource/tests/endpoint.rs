@@ -121,7 +121,7 @@ fn an_endpoint_of_a_gateway_service_takes_the_vpcs_route_table_once() {
     refused(resources.update_route_tables(&red, AT, id, &tables(json!(id))), "EndPoint.2040");
     refused(resources.update_whitelist(&red, AT, id, &body(json!({ "whitelist": ["10.0.0.9"] }))), "EndPoint.2044");
     let part = resources.desired(&resources.take_changed_of());
-    assert_eq!(part.endpoints[0].1.as_ref().unwrap().service, "obs");
+    assert_eq!(part.endpoints[&id.to_string()].as_ref().unwrap().service, "obs");
     resources.delete_endpoint(&red, AT, id).unwrap();
     resources.released(id.0);
     resources.create_endpoint(&red, AT, EndpointId(super::id(2)), &request).unwrap();
@@ -186,7 +186,7 @@ fn an_endpoint_becomes_professional_after_its_service() {
     refused(resources.upgrade_endpoint(&red, AT, id, &body(json!({ "action": "stop" }))), "EndPoint.3035");
     resources.upgrade_endpoint(&red, AT, id, &start).unwrap();
     let part = resources.desired(&[Key::Endpoint(id)]);
-    assert_eq!(part.endpoints[0].1.as_ref().unwrap().max_connections, 1_000_000);
+    assert_eq!(part.endpoints[&id.to_string()].as_ref().unwrap().max_connections, 1_000_000);
     assert_eq!(shown(&resources, id).specification_name, "professional");
     assert_eq!(shown_service(&resources, service).supported_editions, ["basic", "professional"]);
 }
@@ -197,11 +197,11 @@ fn the_dataplane_gets_names_of_the_file_and_ids_of_the_rest() {
     let service = service(&mut resources, 10, false);
     let id = endpoint(&mut resources, 1, service);
     let part = resources.desired(&resources.take_changed_of());
-    let (name, made) = &part.services[0];
+    let (name, made) = part.services.first_key_value().unwrap();
     let made = made.as_ref().unwrap();
     assert_eq!((name, made.vpc.as_str(), made.ports.len()), (&service.to_string(), "blue", 1));
     assert_eq!(made.target.address(), std::net::Ipv4Addr::from([10, 0, 0, 10]));
-    let (name, made) = &part.endpoints[0];
+    let (name, made) = part.endpoints.first_key_value().unwrap();
     let made = made.as_ref().unwrap();
     let place = made.place.as_ref().unwrap();
     assert_eq!((name, &made.service, made.vpc.as_str()), (&id.to_string(), &service.to_string(), "red"));

@@ -128,7 +128,7 @@ fn a_service_with_an_active_endpoint_is_not_deleted_and_a_deleted_one_is_gone_wh
     resources.delete_service(&blue, AT, id).unwrap();
     let changed = resources.take_changed();
     assert_eq!(shown_service(&resources, id).status, ServiceState::Deleting);
-    assert_eq!(resources.desired(&changed).services, [(id.to_string(), None)]);
+    assert_eq!(resources.desired(&changed).services, [(id.to_string(), None)].into());
     refused(resources.rename_service(&blue, AT, id, &body(json!({ "endpoint_service_name": "x" }))), "EndPoint.3045");
     assert!(resources.released(id.0));
     refused(resources.service(&blue, id), "EndPoint.0005");
@@ -151,7 +151,7 @@ fn a_standby_is_another_backend_of_the_same_vpc() {
     resources.add_server_resources(&blue, AT, id, &add(other)).unwrap();
     let leads_to = |resources: &Resources| {
         let part = resources.desired(&[Key::Service(id)]);
-        part.services[0].1.as_ref().expect("it is served").target.address()
+        part.services[&id.to_string()].as_ref().expect("it is served").target.address()
     };
     assert_eq!((leads_to(&resources), resources.with_standby().collect::<Vec<_>>()), ([10, 0, 0, 10].into(), vec![id]));
     resources.turn(id);
