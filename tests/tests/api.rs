@@ -296,7 +296,7 @@ impl Answered {
 
 #[test]
 fn row_09_nothing_that_was_answered_is_lost_when_the_agent_is_killed_in_a_storm_of_requests() {
-    let kills = figure(20, 1000);
+    let kills: u32 = figure(20, 1000);
     let mut rig = rig();
     let (service, _) = offered(&rig, &BACKEND.to_string());
     let socket = rig.agent().socket();
