@@ -1,22 +1,12 @@
 //! The HTTPS API from outside: a tenant offers a service, another one dials it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    io::ErrorKind,
-    path::Path,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeSet, io::ErrorKind, time::Duration};
 
 use serde_json::{Value, json};
 use vpce_tests::{
     Rig, View,
     address::{BACKEND, endpoint},
-    object::Object,
     port,
-    scorecard::{figure, report},
     tcp::Talk,
     wait_for,
 };
@@ -250,105 +240,6 @@ fn a_service_whose_backend_is_silent_turns_to_its_standby() {
     let at = format!("vpc-endpoint-services/{service}/add-server-resources");
     assert_eq!(blue.ask("POST", &at, &asked).0, 204);
     wait_for("a connection to the standby", PATIENCE * 2, || dial().and_then(|mut talk| talk.say("standby")));
-}
-
-/// What the operator is answered on the socket; of status 0 where the agent is away.
-fn operator(socket: &Path, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let words = ["--silent", "--max-time", "5", "--write-out", "\n%{http_code}", "-X", method];
-    let mut curl = Command::new("curl");
-    curl.args(words).args(["-H", "Content-Type: application/json", "-d", &body.to_string()]);
-    let answer = curl.arg("--unix-socket").arg(socket).arg(format!("http://vpce{path}")).output().expect("curl runs");
-    let answer = String::from_utf8(answer.stdout).expect("text");
-    let (body, status) = answer.rsplit_once('\n').unwrap_or(("", "0"));
-    (status.parse().unwrap_or(0), serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
-/// Endpoints of a project whose making, or deletion, was answered.
-#[derive(Default)]
-struct Answered {
-    made: BTreeSet<String>,
-    deleted: BTreeSet<String>,
-}
-
-impl Answered {
-    /// Makes endpoints, and deletes the oldest beyond some, until it is told to stop.
-    fn gather(socket: &Path, project: &str, body: &Value, stop: &AtomicBool) -> Self {
-        let (mut answered, mut oldest) = (Self::default(), VecDeque::new());
-        while !stop.load(Ordering::Relaxed) {
-            let path = format!("/v1/{project}/vpc-endpoints");
-            if let (200, made) = operator(socket, "POST", &path, body) {
-                answered.made.insert(text(&made["id"]));
-                oldest.push_back(text(&made["id"]));
-            }
-            if oldest.len() > 40
-                && let Some(id) = oldest.front()
-                && let (204, _) = operator(socket, "DELETE", &format!("{path}/{id}"), &json!({}))
-            {
-                answered.made.remove(id);
-                answered.deleted.extend(oldest.pop_front());
-            } else if oldest.len() > 60 {
-                oldest.pop_front();
-            }
-        }
-        answered
-    }
-}
-
-#[test]
-fn row_09_nothing_that_was_answered_is_lost_when_the_agent_is_killed_in_a_storm_of_requests() {
-    let kills: u32 = figure(20, 1000);
-    let mut rig = rig();
-    let (service, _) = offered(&rig, &BACKEND.to_string());
-    let socket = rig.agent().socket();
-    let vpcs = told(&rig, "get vpcs");
-    let quota = json!({ "endpoint_service": 20, "endpoint": 1000 });
-    let set = operator(&socket, "PUT", &format!("/operator/quotas/{}", vpcs.text("vpcs.0.domain")), &quota);
-    assert_eq!(set.0, 200, "{}", set.1);
-    let body = json!({
-        "endpoint_service_id": service, "vpc_id": vpcs.text("vpcs.0.id"),
-        "subnet_id": vpcs.text("vpcs.0.subnet_ids.default"),
-    });
-    let stop = AtomicBool::new(false);
-    let answered = thread::scope(|scope| {
-        let storm = scope.spawn(|| Answered::gather(&socket, "project-red", &body, &stop));
-        for kill in 0..kills {
-            // Anywhere in the midst of a request or between two.
-            thread::sleep(Duration::from_millis(u64::from(kill * 37 % 150)));
-            rig.agent().kill();
-            rig.agent().start();
-        }
-        stop.store(true, Ordering::Relaxed);
-        storm.join().expect("the storm ends")
-    });
-    assert!(answered.made.len() + answered.deleted.len() > kills as usize / 2, "too few were answered");
-
-    let (status, listed) = operator(&socket, "GET", "/v1/project-red/vpc-endpoints?limit=1000", &json!({}));
-    assert_eq!(status, 200, "{listed}");
-    let listed = listed["endpoints"].as_array().expect("endpoints").iter();
-    let now: BTreeMap<String, String> = listed.map(|is| (text(&is["id"]), text(&is["status"]))).collect();
-    for id in &answered.made {
-        assert_eq!(now.get(id).map(String::as_str), Some("accepted"), "{id} was answered");
-    }
-    for id in &answered.deleted {
-        assert!(now.get(id).is_none_or(|status| status == "deleting"), "{id}: its deletion was answered");
-    }
-    // What the maps hold is what an agent makes of the store alone.
-    wait_for("the deleted to be let go of", PATIENCE, || {
-        let (_, listed) = operator(&socket, "GET", "/v1/project-red/vpc-endpoints?limit=1000", &json!({}));
-        if listed.to_string().contains("deleting") { Err("some are deleting still") } else { Ok(()) }
-    });
-    let maps = Object::of(&rig).configured();
-    rig.agent().stop();
-    rig.agent().start();
-    assert!(Object::of(&rig).configured() == maps, "another agent makes other maps of the store");
-    report(
-        9,
-        format!(
-            "{kills} kills in a storm, {} made, {} deleted, none lost",
-            answered.made.len(),
-            answered.deleted.len()
-        ),
-    );
 }
 
 #[test]
