@@ -27,29 +27,18 @@ use crate::{
 const SEED: [u64; 5] = [3, 5, 7, 11, 13];
 
 /// Maps that nothing was written to.
-const NOTHING: Entries = Entries {
-    settings: Settings {
-        layout: 0,
-        transit: Be32::new(0),
-        transit_mask: Be32::new(0),
-        refuse: 0,
-        errors: 0,
-        fragments: 0,
-        second: 0,
-        epoch: 0,
-        reserved: 0,
-        index: Index { seed: [0; 5], mask: 0, reserved: 0 },
-    },
-    ingress: BTreeMap::new(),
-    links: BTreeMap::new(),
-    addresses: BTreeMap::new(),
-    prefixes: BTreeMap::new(),
-    clients: BTreeMap::new(),
-    mappings: BTreeMap::new(),
-    endpoints: BTreeMap::new(),
-    backends: BTreeMap::new(),
-    transit: BTreeMap::new(),
-};
+const NOTHING: Entries = Entries::new(Settings {
+    layout: 0,
+    transit: Be32::new(0),
+    transit_mask: Be32::new(0),
+    refuse: 0,
+    errors: 0,
+    fragments: 0,
+    second: 0,
+    epoch: 0,
+    reserved: 0,
+    index: Index { seed: [0; 5], mask: 0, reserved: 0 },
+});
 
 /// The maps, as they are at one moment. Numbers that hold zeros are absent.
 #[derive(Debug, Clone, PartialEq)]
