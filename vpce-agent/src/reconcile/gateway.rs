@@ -23,7 +23,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Mode, Part, Timers,
+        Attachment, Desired, Endpoint, Mode, Part, Timers,
         leases::{Capacity, LeaseError, Leases, Ledger},
     },
     neighbours::{Neighbour, Neighbours},
@@ -191,8 +191,14 @@ impl Gateway {
             }
             for error in guests {
                 let name = error.name().to_owned();
-                desired.endpoints.retain(|endpoint, is| *endpoint != name && is.service != name);
+                let asked = desired.endpoints.remove(&name);
+                desired.endpoints.retain(|_, is| is.service != name);
                 desired.services.remove(&name);
+                // One that asks for more room than there is keeps what it had.
+                let before = self.desired.endpoints.get(&name).filter(|_| !refused.contains_key(&name));
+                let same =
+                    |asked| before.filter(|&was| *was == Endpoint { max_connections: was.max_connections, ..asked });
+                desired.endpoints.extend(asked.and_then(same).map(|was| (name.clone(), was.clone())));
                 refused.insert(name, error);
             }
         };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::Ipv4Net;
 
 use super::{
-    Entries, Facts, Gateway, ReconcileError,
+    Entries, Facts, Gateway,
     compile::{compile_part, settings},
     gateway::{CAPACITY, shortest},
 };
@@ -17,7 +17,7 @@ use crate::{
         Desired, Endpoint, Part, Service,
         leases::{Altered, LeaseError, Leases, Ledger},
     },
-    store::{LeaseDelta, Record, Write},
+    store::{LeaseDelta, Record, StoreError, Write},
 };
 
 /// What is desired, and what was given out for it.
@@ -106,18 +106,18 @@ fn shuts_out(was: Option<&Endpoint>, is: Option<&Endpoint>) -> bool {
 
 impl Gateway {
     /// Has a part of desired state become another: its leases are committed together with `writes` and
-    /// `records`, then its entries written. Where the last pass failed the entries wait for the next one.
-    /// Answers who can't be served, and why: that service or endpoint stays as it was.
+    /// `records`, then its entries written. Where the kernel refuses that, or the last pass failed, they wait for
+    /// the next one: [`Gateway::is_written`]. Answers who can't be served, and why: that service or endpoint
+    /// stays as it was.
     ///
     /// # Errors
-    /// [`ReconcileError::Store`] when nothing could be committed: then nothing has changed. When the kernel
-    /// refuses a write: then the next pass goes on from there.
+    /// When nothing could be committed: then nothing has changed.
     pub fn alter(
         &mut self,
         part: Part,
         writes: &[Write],
         records: &[Record],
-    ) -> Result<BTreeMap<String, LeaseError>, ReconcileError> {
+    ) -> Result<BTreeMap<String, LeaseError>, StoreError> {
         if part == Part::default() {
             self.store.commit(writes, records)?;
             return Ok(BTreeMap::new());
@@ -131,7 +131,7 @@ impl Gateway {
         let leases = LeaseDelta::of(&altering.altered, book.leases).writes();
         if let Err(error) = self.store.commit(&[&leases, writes].concat(), records) {
             altering.undo(&mut book);
-            return Err(error.into());
+            return Err(error);
         }
         let (now, then) = altering.entries(&book, &self.facts, last);
         self.ledger = Some(ledger);
@@ -142,7 +142,9 @@ impl Gateway {
         let shortest =
             undo.services.keys().filter_map(|name| self.desired.services.get(name)).map(|is| shortest(is.timers));
         self.walk.disturb(now.endpoints.values().chain(then.endpoints.values()), shortest.min());
-        self.write(&now, &then)?;
+        if let Err(error) = self.write(&now, &then) {
+            tracing::error!("{error}; trying again");
+        }
         let Altered { mut services, mut endpoints, .. } = altered;
         services.append(&mut endpoints);
         Ok(services)

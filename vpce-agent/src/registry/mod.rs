@@ -25,8 +25,8 @@ use crate::{
         resource::{Key, Refusal, Resources, ServiceId},
         rights::Accounts,
     },
-    reconcile::{Gateway, ReconcileError},
-    store::{Store, Write},
+    reconcile::Gateway,
+    store::{Record, Store, StoreError},
 };
 
 /// Requests that are committed together, at most.
@@ -122,22 +122,10 @@ impl Registry {
             records.push(entry.record(refused, now));
             answers.push(tell);
         }
-        let keys = next.resources.take_changed();
-        let mut writes = rows::of_resources(&next.resources, &keys);
-        writes.extend(rows::of_accounts(&self.state.accounts, &next.accounts));
-        let part = next.resources.desired(&keys);
-        let failed = match gateway.alter(part.clone(), &writes, &records) {
-            Err(ReconcileError::Store(error)) => {
-                tracing::error!("not committed, nothing changed: {error}");
-                Some(Refusal::Internal { reason: error.to_string() })
-            }
-            outcome => {
-                self.state = next;
-                self.note(gateway, &part, outcome);
-                self.publish();
-                None
-            }
-        };
+        let failed = self.commit(next, &records, gateway).err().map(|error| {
+            tracing::error!("not committed, nothing changed: {error}");
+            Refusal::Internal { reason: error.to_string() }
+        });
         for tell in answers {
             tell(failed.clone());
         }
@@ -147,14 +135,27 @@ impl Registry {
     /// written now. For once a second.
     pub fn look(&mut self, gateway: &mut Gateway) {
         if !self.is_applied && gateway.is_written() {
-            let part = self.guests();
-            self.note(gateway, &part, Ok(BTreeMap::new()));
+            self.note(gateway, &self.guests(), &BTreeMap::new());
             self.note_file(gateway);
             self.is_applied = true;
             self.publish();
         }
         self.turn_from_silent(gateway);
         self.forget_deleted(gateway);
+        self.try_again(gateway);
+    }
+
+    /// Commits another state, with records of who had it become so, and has the gateway take what changed.
+    fn commit(&mut self, mut next: State, records: &[Record], gateway: &mut Gateway) -> Result<(), StoreError> {
+        let keys = next.resources.take_changed();
+        let mut writes = rows::of_resources(&next.resources, &keys);
+        writes.extend(rows::of_accounts(&self.state.accounts, &next.accounts));
+        let part = next.resources.desired(&keys);
+        let refused = gateway.alter(part.clone(), &writes, records)?;
+        self.state = next;
+        self.note(gateway, &part, &refused);
+        self.publish();
+        Ok(())
     }
 
     /// Leads services whose backend does not answer to the other one that they have.
@@ -164,15 +165,14 @@ impl Registry {
         if silent.is_empty() {
             return;
         }
+        let mut next = self.state.clone();
         for &service in &silent {
-            tracing::warn!(%service, "its backend does not answer: new connections go to the other one");
-            self.state.resources.turn(service);
+            next.resources.turn(service);
         }
-        let keys: Vec<Key> = silent.into_iter().map(Key::Service).collect();
-        let part = self.state.resources.desired(&keys);
-        let outcome = gateway.alter(part.clone(), &[], &[]);
-        self.note(gateway, &part, outcome);
-        self.publish();
+        match self.commit(next, &[], gateway) {
+            Ok(()) => tracing::warn!(?silent, "their backends do not answer: new connections go to the other ones"),
+            Err(error) => tracing::error!("services stay with backends that do not answer: {error}"),
+        }
     }
 
     /// What was deleted is gone once nothing of it is held.
@@ -182,30 +182,33 @@ impl Registry {
             return;
         }
         let mut next = self.state.clone();
-        for key in &let_go {
-            if let Ok(id) = key.text().parse() {
-                next.resources.released(id);
-            }
+        for id in let_go.iter().filter_map(|key| key.text().parse().ok()) {
+            next.resources.released(id);
         }
-        let keys = next.resources.take_changed();
-        let writes: Vec<Write> = rows::of_resources(&next.resources, &keys);
-        match gateway.alter(Part::default(), &writes, &[]) {
-            Ok(_) => {
-                self.state = next;
+        if let Err(error) = self.commit(next, &[], gateway) {
+            tracing::error!("deleted resources stay for now: {error}");
+        }
+    }
+
+    /// What there was no room for is tried again: something may have gone since.
+    fn try_again(&mut self, gateway: &mut Gateway) {
+        let part = self.state.resources.desired(&self.state.resources.refused());
+        if !self.is_applied || part == Part::default() {
+            return;
+        }
+        match gateway.alter(part.clone(), &[], &[]) {
+            Ok(refused) if refused.len() < part.services.len() + part.endpoints.len() => {
+                self.note(gateway, &part, &refused);
                 self.publish();
             }
-            Err(error) => tracing::error!("deleted resources stay for now: {error}"),
+            Ok(_) => (),
+            Err(error) => tracing::error!("nothing changed: {error}"),
         }
     }
 
     /// Notes what the gateway said of a part.
-    fn note(&mut self, gateway: &Gateway, part: &Part, outcome: Result<BTreeMap<String, LeaseError>, ReconcileError>) {
-        let refused = outcome.unwrap_or_else(|error| {
-            tracing::error!("{error}; trying again");
-            self.is_applied = false;
-            BTreeMap::new()
-        });
-        self.note_refused(&refused);
+    fn note(&mut self, gateway: &Gateway, part: &Part, refused: &BTreeMap<String, LeaseError>) {
+        self.note_refused(refused);
         if gateway.is_written() {
             // What was refused may be served still, as it was before.
             let names = part.services.keys().chain(part.endpoints.keys());

@@ -103,6 +103,21 @@ impl Resources {
         if self.on_standby.remove(&id).is_none() {
             self.on_standby.insert(id);
         }
+        self.note(Key::Service(id), false);
+    }
+
+    /// The keys of what the dataplane could not take.
+    #[must_use]
+    pub fn refused(&self) -> Vec<Key> {
+        let refused = self.applied.iter().filter(|(_, outcome)| outcome.is_some());
+        let key = |id: Uuid| {
+            if self.services.contains_key(&ServiceId(id)) {
+                Key::Service(ServiceId(id))
+            } else {
+                Key::Endpoint(EndpointId(id))
+            }
+        };
+        refused.map(|(id, _)| key(*id)).collect()
     }
 
     /// Ids of what was deleted and not let go of yet.
