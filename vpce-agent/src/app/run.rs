@@ -24,7 +24,11 @@ use super::{
 use crate::{
     api::{self, Frame, ServeError, Server},
     dataplane::{self, Dataplane, DataplaneError},
-    model::{Api, Segment, rights::Seal},
+    model::{
+        Api, Segment,
+        difference::{Between, Difference, Fault},
+        rights::Seal,
+    },
     net::{Interfaces, NetError, Speaker},
     reconcile::{Against, Gateway, ReconcileError, Word},
     registry::{Registry, RowsError},
@@ -186,10 +190,7 @@ impl Agent {
                     ready?.clear_ready();
                     self.hear();
                 }
-                Some(ask) = self.asks.recv() => {
-                    // Who asked may be gone: then nobody misses the answer.
-                    let _ = ask.send(self.gateway.status().map_err(|error| error.to_string()));
-                }
+                Some(asked) = self.asks.recv() => self.answer(asked),
                 Some(()) = hangup.recv() => self.reload().await,
                 Some(()) = terminate.recv() => break,
                 Some(()) = interrupt.recv() => break,
@@ -198,6 +199,25 @@ impl Agent {
         tell(&[sd_notify::NotifyState::Stopping]);
         tracing::info!("stopped; packets flow on, `vpce-agent unload` takes the dataplane off");
         Ok(())
+    }
+
+    /// Who asked may be gone: then nobody misses the answer.
+    fn answer(&self, asked: Asked) {
+        match asked {
+            Asked::Status(ask) => drop(ask.send(self.gateway.status().map_err(|error| error.to_string()))),
+            Asked::Differences(ask) => {
+                let file = input::read(&self.options.config, Some(&self.known));
+                let unread = file.as_ref().err().map(|error| Difference {
+                    between: Between::File,
+                    kind: "file".to_owned(),
+                    name: error.to_string(),
+                    fault: Fault::Other,
+                });
+                let found = self.gateway.differences(file.as_ref().ok(), &self.registry.guests());
+                let found = found.map(|found| unread.into_iter().chain(found).collect());
+                drop(ask.send(found.map_err(|error| error.to_string())));
+            }
+        }
     }
 
     /// Waits until every backend was found, or [`FIND`] is over: ready means that packets flow.

@@ -5,6 +5,7 @@
 
 mod api;
 mod attachment;
+pub mod difference;
 mod hook;
 pub mod leases;
 pub mod operator;

@@ -6,6 +6,7 @@ mod alarms;
 mod apply;
 mod backends;
 mod compile;
+mod differences;
 mod entries;
 mod gateway;
 mod hooks;

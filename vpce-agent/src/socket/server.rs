@@ -7,17 +7,22 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{mpsc, oneshot},
 };
 
-use super::STATUS;
-use crate::model::status::Status;
+use super::{DIFFERENCES, STATUS};
+use crate::model::{difference::Difference, status::Status};
 
-/// A request for the status, with the place for the answer.
-pub type Asked = oneshot::Sender<Result<Status, String>>;
+/// What the gateway's owner is asked, with the place for the answer.
+pub enum Asked {
+    /// Everything at one moment.
+    Status(oneshot::Sender<Result<Status, String>>),
+    /// What is not as it is wanted.
+    Differences(oneshot::Sender<Result<Vec<Difference>, String>>),
+}
 
 /// Why the socket can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -65,20 +70,29 @@ pub async fn serve(path: &Path, asks: mpsc::Sender<Asked>, operator: Router) -> 
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    let router = Router::new().route(STATUS, get(status)).with_state(asks).merge(operator);
+    let router = Router::new().route(STATUS, get(status)).route(DIFFERENCES, get(differences));
+    let router = router.with_state(asks).merge(operator);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
 
-async fn status(State(asks): State<mpsc::Sender<Asked>>) -> impl IntoResponse {
+async fn status(asks: State<mpsc::Sender<Asked>>) -> impl IntoResponse {
+    ask(asks, Asked::Status).await
+}
+
+async fn differences(asks: State<mpsc::Sender<Asked>>) -> impl IntoResponse {
+    ask(asks, Asked::Differences).await.map(|Json(differences)| Json(json!({ "differences": differences })))
+}
+
+type Failed = (StatusCode, Json<Value>);
+
+async fn ask<T>(
+    State(asks): State<mpsc::Sender<Asked>>,
+    what: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Asked,
+) -> Result<Json<T>, Failed> {
     let (answer, answered) = oneshot::channel();
-    let failed = |error: String| (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": error }))).into_response();
-    if asks.send(answer).await.is_err() {
-        return failed("the agent is going down".to_owned());
-    }
-    match answered.await {
-        Ok(Ok(status)) => Json(status).into_response(),
-        Ok(Err(error)) => failed(error),
-        Err(_) => failed("the agent is going down".to_owned()),
-    }
+    let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": error })));
+    let stopping = || failed("the agent is going down".to_owned());
+    asks.send(what(answer)).await.map_err(|_| stopping())?;
+    answered.await.map_err(|_| stopping())?.map(Json).map_err(failed)
 }
