@@ -243,6 +243,37 @@ fn a_service_whose_backend_is_silent_turns_to_its_standby() {
 }
 
 #[test]
+fn an_endpoint_without_room_is_served_once_there_is_some() {
+    let rig = rig();
+    let (service, first) = offered(&rig, &BACKEND.to_string());
+    let (red, vpcs) = (again(&rig, "red"), told(&rig, "get vpcs"));
+    let asked = json!({
+        "endpoint_service_id": service, "vpc_id": vpcs.at("vpcs.0.id"), "subnet_id": vpcs.at("vpcs.0.subnet_ids.default"),
+    });
+    let mut last = Value::Null;
+    // The rig has flow records for a few.
+    wait_for("no room", PATIENCE * 2, || {
+        last = red.done("POST", "vpc-endpoints", &asked);
+        let made = red.get(&format!("vpc-endpoints/{}", text(&last["id"]))).1;
+        if made["status"] == "failed" { Ok(()) } else { Err(made) }
+    });
+    let last = format!("vpc-endpoints/{}", text(&last["id"]));
+    let why = text(&red.get(&last).1["error"][0]["error_message"]);
+    assert!(why.contains("max_flows"), "{why}");
+    let socket = rig.home().join("vpce.sock").display().to_string();
+    let lacks = |kind: &str| {
+        let page = rig.gateway().curl(&["--unix-socket", &socket, "http://vpce/v1/differences"]);
+        let told: Value = serde_json::from_str(&page.body).expect("an answer of JSON");
+        let found = told["differences"].as_array().expect("a list");
+        found.iter().any(|one| one["between"] == "api" && one["kind"] == kind && one["fault"] == "missing")
+    };
+    assert!(lacks("endpoint"));
+    assert_eq!(red.ask("DELETE", &format!("vpc-endpoints/{first}"), &json!({})).0, 204);
+    red.wait_for_status(&last, "accepted");
+    assert!(!lacks("endpoint"));
+}
+
+#[test]
 fn what_the_file_owns_is_shown_to_its_tenant_and_not_changed_by_requests() {
     let rig = Rig::pair().config(&format!("{}\n[api]\n", Rig::pair().toml())).start();
     let vpcs = told(&rig, "get vpcs");

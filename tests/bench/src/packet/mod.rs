@@ -8,7 +8,7 @@
 
 mod floor;
 mod gateway;
-mod harness;
+pub mod harness;
 
 use std::{collections::HashMap, process::Command};
 
