@@ -1,7 +1,7 @@
 //! The eBPF object, and the agent that carries it.
 
 use std::{
-    fmt,
+    env, fmt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,8 +12,58 @@ use crate::{cmd, toolchain, toolchain::Compiler};
 
 const TARGET: &str = "bpfel-unknown-none";
 
+/// How the agent is compiled. The eBPF object is the same with both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is installed.
+    Release,
+    /// With its arithmetic checked, and quickly; in one go with the tests, so that what both depend on is compiled once.
+    Checked,
+}
+
+/// By this variable `Checked` is asked for: a test that calls `cargo xtask` finds everything built.
+pub const PROFILE: &str = "VPCE_BUILD";
+
+impl Profile {
+    /// The one that is asked for by [`PROFILE`].
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn asked() -> Result<Self> {
+        match env::var(PROFILE) {
+            Err(_) => Ok(Self::Release),
+            Ok(name) => {
+                let all = [Self::Release, Self::Checked];
+                let found = all.into_iter().find(|profile| profile.name() == name);
+                found.with_context(|| format!("{PROFILE} is `release` or `checked`, not {name:?}"))
+            }
+        }
+    }
+
+    /// As `Cargo.toml` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Checked => "checked",
+        }
+    }
+
+    /// A cargo for the host's side of the workspace.
+    pub fn cargo(self, subcommand: &str) -> Command {
+        let mut cargo = cmd::cargo();
+        cargo.args([subcommand, "--profile", self.name()]);
+        match self {
+            Self::Release => cargo.arg("--package=vpce-agent"),
+            Self::Checked => cargo.args(["--workspace", "--exclude=vpce-ebpf"]),
+        };
+        cargo
+    }
+}
+
 /// What a build leaves behind; all paths are absolute.
 pub struct Built {
+    /// How the agent was compiled.
+    pub profile: Profile,
     /// The daemon, with the object inside.
     pub agent: PathBuf,
     /// The operator's client.
@@ -36,16 +86,20 @@ impl fmt::Display for Built {
 }
 
 /// Builds the object, then the agent and vpcectl around it.
-pub fn build() -> Result<Built> {
-    let release = cmd::target_dir().join("release");
+pub fn build(profile: Profile) -> Result<Built> {
+    let dir = cmd::target_dir().join(profile.name());
     let built = Built {
-        agent: release.join("vpce-agent"),
-        vpcectl: release.join("vpcectl"),
+        profile,
+        agent: dir.join("vpce-agent"),
+        vpcectl: dir.join("vpcectl"),
         object: ebpf_target_dir().join(TARGET).join("release/vpce"),
     };
     cmd::run(ebpf_cargo("build")?.arg("--release")).context("the eBPF object did not build")?;
-    let mut cargo = cmd::cargo();
-    cargo.args(["build", "--release", "--package=vpce-agent"]).env("VPCE_EBPF_OBJECT", &built.object);
+    let mut cargo = profile.cargo("build");
+    if profile == Profile::Checked {
+        cargo.args(["--lib", "--tests"]);
+    }
+    cargo.args(["--bin=vpce-agent", "--bin=vpcectl"]).env("VPCE_EBPF_OBJECT", &built.object);
     cmd::run(&mut cargo).context("the agent did not build")?;
     for file in [&built.agent, &built.vpcectl, &built.object] {
         ensure!(file.is_file(), "cargo built no {}; does a setting of yours change where it builds?", file.display());

@@ -16,7 +16,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{setup::Purpose, test::Which};
+use crate::{build::Profile, setup::Purpose, test::Which};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about)]
@@ -88,24 +88,24 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Setup { check: false } => setup::install()?,
         Task::Build => {
             setup::ensure(&[Purpose::Build])?;
-            println!("{}", build::build()?);
+            println!("{}", build::build(Profile::asked()?)?);
         }
         Task::BuildAndLoad { config, extra } => {
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
-            return Err(rig::load(&build::build()?, &config, &extra));
+            return Err(rig::load(&build::build(Profile::asked()?)?, &config, &extra));
         }
         Task::Demo => {
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
-            return rig::demo(&build::build()?);
+            return rig::demo(&build::build(Profile::Release)?);
         }
         Task::Test { long } => {
             let which = Which::asked(long.as_deref())?;
             setup::ensure(&[Purpose::Build, Purpose::Rig])?;
-            return Ok(test::test(&build::build()?, &which));
+            return Ok(test::test(&build::build(Profile::Checked)?, &which));
         }
         Task::Bench { arguments } => {
             setup::ensure(&[Purpose::Build, Purpose::Rig, Purpose::Bench])?;
-            return bench::bench(&build::build()?, &arguments);
+            return bench::bench(&build::build(Profile::Release)?, &arguments);
         }
         Task::Fuzz { target, seconds } => fuzz::fuzz(target, seconds)?,
         Task::Lint => {

@@ -4,7 +4,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::{build::Built, cmd, report::Report};
+use crate::{
+    build::{Built, PROFILE},
+    cmd,
+    report::Report,
+};
 
 /// The scorecard: number and promise. The tests of a row have names that begin with `row_NN_`.
 const ROWS: [(u8, &str); 15] = [
@@ -83,15 +87,9 @@ fn name(row: u8) -> Result<String> {
 /// Runs them, also after one failed.
 pub fn test(built: &Built, which: &Which) -> ExitCode {
     let mut report = Report::default();
-    if !matches!(which, Which::Rows(_)) {
-        let mut host = cmd::cargo();
-        host.args(["test", "--no-fail-fast", "--package=vpce-common", "--package=vpce-agent", "--package=xtask"]);
-        host.args(["--package=vpce-bench", "--package=vpce-tests-ebpf"]);
-        report.run("host tests", &mut host);
-    }
-    let mut end_to_end = end_to_end(built);
+    let mut tests = tests(built);
     if *which != Which::All {
-        end_to_end.env("VPCE_LONG", "1");
+        tests.env("VPCE_LONG", "1");
     }
     // The scorecard's lines are to be seen.
     if let Which::Rows(names) = which {
@@ -99,11 +97,11 @@ pub fn test(built: &Built, which: &Which) -> ExitCode {
             report.add("a test of every row", has_test(built, name));
         }
         // What documentation shows is no row.
-        end_to_end.args(["--tests", "--", "--nocapture"]).args(names);
+        tests.args(["--tests", "--", "--nocapture"]).args(names);
     } else {
-        end_to_end.args(["--", "--nocapture"]);
+        tests.args(["--", "--nocapture"]);
     }
-    report.run("end-to-end tests", &mut end_to_end);
+    report.run("tests", &mut tests);
     if !matches!(which, Which::Rows(_)) {
         report.run("end-to-end tests on TC", &mut on_tc(built));
     }
@@ -113,22 +111,22 @@ pub fn test(built: &Built, which: &Which) -> ExitCode {
 /// Those whose rigs take the hook that they are told; those that choose their own, or run the object
 /// by itself, have run.
 fn on_tc(built: &Built) -> Command {
-    let mut cargo = end_to_end(built);
+    let mut cargo = tests(built);
     cargo.env("VPCE_TEST_HOOK", "tc").args(ON_EACH_HOOK.map(|target| format!("--test={target}")));
     cargo.args(["--", "--nocapture"]);
     cargo
 }
 
-/// Optimised, since they also measure; and with the object of this build, or they refuse to run.
-fn end_to_end(built: &Built) -> Command {
-    let mut cargo = cmd::cargo();
-    cargo.args(["test", "--no-fail-fast", "--release", "--package=vpce-tests"]).envs(built.env());
+/// Those of the host and those end to end, which refuse to run without the object of this build.
+fn tests(built: &Built) -> Command {
+    let mut cargo = built.profile.cargo("test");
+    cargo.arg("--no-fail-fast").envs(built.env()).env(PROFILE, built.profile.name());
     cargo
 }
 
 /// A row without a test would pass by running nothing.
 fn has_test(built: &Built, name: &str) -> Result<()> {
-    let listed = cmd::output(end_to_end(built).args(["--tests", "--", "--list", name]))?;
+    let listed = cmd::output(tests(built).args(["--tests", "--", "--list", name]))?;
     ensure!(listed.contains(name), "no test's name has {name}");
     Ok(())
 }
