@@ -18,7 +18,7 @@ use vpce_tests::{Namespace, Process, Rig, address, output};
 use super::{cubic::Cubic, offload::Offloads};
 
 /// The machines' interfaces.
-const MACHINE: &str = "eth0";
+pub const MACHINE: &str = "eth0";
 /// The gateway's interfaces, the client's first.
 const GATEWAY: [&str; 2] = ["vpce-c1", "vpce-p1"];
 /// Client addresses, so many that no connection repeats one that was just closed.

@@ -20,7 +20,7 @@ use vpce_tests::{
 use vpce_tests_ebpf::sender::{FRAME, Frame, Order};
 
 use super::{
-    contestant::{Contestant, port},
+    contestant::{Contestant, MACHINE, port},
     cpu,
 };
 use crate::packet::harness;
@@ -32,16 +32,15 @@ const DATA: [u8; 18] = [0; 18];
 
 /// Millions of datagrams a second that arrive, over so many flows.
 pub fn run(on: &Contestant, flows: usize, lasting: Duration) -> f64 {
-    let frames = frames(on, flows);
+    let flood = Flood::load(on, &frames(on, flows));
     let _polling = on.polling();
     on.client.run(|| {
         on_cpu(cpu::CLIENT);
-        let mut sender = Sender::load(&frames);
         // Every flow opens, and neighbours are found.
-        sender.send_for(Duration::from_millis(300), flows);
+        flood.send_for(Duration::from_millis(300), flows);
         thread::sleep(Duration::from_millis(100));
         let before = arrived(&on.backend);
-        let took = sender.send_for(lasting, 0);
+        let took = flood.send_for(lasting, 0);
         thread::sleep(Duration::from_millis(50));
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let count = (arrived(&on.backend) - before) as f64;
@@ -64,23 +63,22 @@ fn frames(on: &Contestant, flows: usize) -> Vec<Vec<u8>> {
     frames
 }
 
+/// Sends frames again and again.
+struct Flood {
+    _object: Ebpf,
+    sender: ProgramFd,
+}
+
 /// Frames that a backend has received.
 fn arrived(backend: &Namespace) -> u64 {
     let text = backend.run(|| fs::read_to_string("/proc/thread-self/net/dev")).expect("the interfaces' counters");
-    let counters =
-        text.lines().find_map(|line| line.trim_start().strip_prefix("eth0:")).expect("the backend's interface");
+    let ours = |line: &str| Some(line.trim_start().strip_prefix(MACHINE)?.strip_prefix(':')?.to_owned());
+    let counters = text.lines().find_map(ours).expect("the backend's interface");
     counters.split_whitespace().nth(1).expect("a count of frames").parse().expect("a number")
 }
 
-/// Sends frames again and again.
-struct Sender {
-    _object: Ebpf,
-    program: ProgramFd,
-}
-
-impl Sender {
-    /// Of the namespace of this thread.
-    fn load(frames: &[Vec<u8>]) -> Self {
+impl Flood {
+    fn load(on: &Contestant, frames: &[Vec<u8>]) -> Self {
         let count = u32::try_from(frames.len()).expect("a number of frames");
         let mut object = harness::object(|loader| {
             loader.map_max_entries("FRAMES", count);
@@ -90,19 +88,19 @@ impl Sender {
             let words: Vec<_> = frame.as_chunks().0.iter().map(|word| u32::from_ne_bytes(*word)).collect();
             table.set(number, Frame::try_from(words).expect("the shortest frame"), 0).expect("a frame");
         }
-        let ifindex = if_nametoindex("eth0").expect("the client's interface");
+        let ifindex = on.client.run(|| if_nametoindex(MACHINE)).expect("the client's interface");
         let mut orders: Array<_, Order> = object.take_map("ORDER").expect("ORDER").try_into().expect("an array");
-        orders.set(0, Order { next: 0, frames: count, ifindex }, 0).expect("its orders");
-        let program = harness::program(&mut object, "send");
-        Self { _object: object, program }
+        orders.set(0, Order { next: 0, frames: count, ifindex }, 0).expect("the orders");
+        let sender = harness::program(&mut object, "send");
+        Self { _object: object, sender }
     }
 
     /// Sends for so long, and so many frames at least; answers how long that took.
-    fn send_for(&mut self, lasting: Duration, least: usize) -> Duration {
+    fn send_for(&self, lasting: Duration, least: usize) -> Duration {
         let start = Instant::now();
         let mut sent = 0;
         while start.elapsed() < lasting || sent < least {
-            object::send(&self.program, FRAME, BATCH).expect("frames that leave");
+            object::send(&self.sender, FRAME, BATCH).expect("frames that leave");
             sent += BATCH as usize;
         }
         start.elapsed()

@@ -28,8 +28,11 @@ pub fn send(ctx: XdpContext) -> u32 {
     if ctx.data() + FRAME > ctx.data_end() {
         return XDP_ABORTED;
     }
-    // SAFETY: so many bytes were just found to be there, and belong to this run alone.
-    unsafe { (ctx.data() as *mut Frame).write_unaligned(*frame) };
+    let to = ctx.data() as *mut u32;
+    for (n, word) in frame.iter().enumerate() {
+        // SAFETY: so many bytes were just found to be there, and belong to this run alone.
+        unsafe { to.add(n).write_unaligned(*word) };
+    }
     // SAFETY: a helper without pointers.
     unsafe { bpf_redirect(order.ifindex, 0) as u32 }
 }
