@@ -130,6 +130,8 @@ pub fn ebpf_cargo(subcommand: &str) -> Result<Command> {
         .args([subcommand, "--package=vpce-ebpf", "--package=vpce-tests-ebpf", "--target", TARGET, "-Zbuild-std=core"])
         .env("CARGO_TARGET_DIR", ebpf_target_dir())
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        // Who has it on for all would split the program into units, and the verifier refuses what comes of that.
+        .env("CARGO_INCREMENTAL", "0")
         .env("RUSTC_BOOTSTRAP", "1");
     Ok(cargo)
 }
