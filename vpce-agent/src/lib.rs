@@ -1,12 +1,13 @@
 //! The agent: desired state from a config file, kept true in the kernel's maps.
 //!
 //! Layers, from the top; imports point downward only (`cargo xtask lint` checks it):
-//! `app` wires; `api`, `socket` and `cli` are the edges; `registry`, `reconcile` and `neighbours` control; `maps`,
+//! `app` wires; `api`, `socket`, `client` and `cli` are the edges; `registry`, `reconcile` and `neighbours` control; `maps`,
 //! `dataplane`, `net` and `store` are the ports; `model` and `config` are pure.
 
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod dataplane;
 pub mod maps;

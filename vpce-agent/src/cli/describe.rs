@@ -1,6 +1,9 @@
 //! `vpcectl describe`.
 
-use super::list::{mac, networks, ports};
+use super::{
+    list::{mac, networks, ports},
+    output::lines,
+};
 use crate::model::status::{EndpointStatus, VpcStatus};
 
 pub(super) fn vpc(vpc: &VpcStatus) -> String {
@@ -57,8 +60,4 @@ pub(super) fn endpoint(endpoint: &EndpointStatus) -> String {
         ("Drops", if drops.is_empty() { "none".to_owned() } else { drops.join(", ") }),
     ];
     lines(&rows)
-}
-
-pub(super) fn lines(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<16} {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,14 +1,16 @@
 //! `vpcectl get`.
 
-use comfy_table::{Table, presets};
 use ipnet::Ipv4Net;
 use serde_json::json;
 
-use super::{CliError, Kind};
+use super::{
+    CliError, Kind,
+    output::{Output, with_header},
+};
 use crate::model::status::{BackendStatus, EndpointStatus, PortStatus, Status};
 
 /// One object whose key is the kind; `drops` is the object itself.
-pub(super) fn json(kind: Kind, status: &Status) -> Result<String, CliError> {
+pub(super) fn show(kind: Kind, status: &Status, output: Output) -> Result<String, CliError> {
     let value = match kind {
         Kind::Vpcs => json!({ "vpcs": status.vpcs }),
         Kind::Services => json!({ "services": status.services }),
@@ -16,10 +18,10 @@ pub(super) fn json(kind: Kind, status: &Status) -> Result<String, CliError> {
         Kind::Drops => json!(status.packets),
         Kind::Alarms => json!({ "alarms": status.alarms }),
     };
-    Ok(serde_json::to_string_pretty(&value)?)
+    output.show(&value, || table(kind, status))
 }
 
-pub(super) fn table(kind: Kind, status: &Status) -> String {
+fn table(kind: Kind, status: &Status) -> String {
     match kind {
         Kind::Vpcs => vpcs(status),
         Kind::Services => services(status),
@@ -47,12 +49,6 @@ pub(super) fn ports(ports: &[PortStatus]) -> String {
 /// The MAC, or what its absence means.
 pub(super) fn mac(backend: &BackendStatus) -> &str {
     backend.mac.as_deref().unwrap_or("does not answer ARP")
-}
-
-pub(super) fn with_header<T: AsRef<str>>(header: &[T]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.iter().map(AsRef::as_ref));
-    table
 }
 
 fn vpcs(status: &Status) -> String {

@@ -1,20 +1,42 @@
-//! `vpcectl`: asks the agent and prints, for people or for programs.
+//! `vpcectl`: asks the agent or the API and prints, for people or for programs.
 
+mod apply;
 mod describe;
+mod error;
 mod list;
 mod operator;
+mod output;
+mod select;
+mod session;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use std::{
     error::Error,
     path::{Path, PathBuf},
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use serde_json::json;
 
-use self::operator::{Create, Delete, Kept};
+pub use self::{apply::PlanError, error::CliError, output::print};
+use self::{
+    apply::{Apply, Diff},
+    operator::{Create, Delete, Kept},
+    output::Output,
+    select::unknown,
+    session::Session,
+    tenant::{Act, Listed as InProject, Permit, Set, Standby, Tagged, Upgrade, Wait, Watch},
+};
 use crate::{
-    model::status::Status,
-    socket::{self, ClientError},
+    model::{
+        resource::answer::{EndpointDetails, ServiceDetails},
+        status::Status,
+    },
+    socket,
 };
 
 /// Where the agent keeps its state unless told otherwise.
@@ -23,7 +45,9 @@ pub const STATE_DIR: &str = "/var/lib/vpce";
 /// How the state of a directory is copied to a file.
 pub type Backup = fn(dir: &Path, to: &Path) -> Result<(), Box<dyn Error + Send + Sync>>;
 
-/// The operator's client of vpce-agent.
+/// The client of vpce-agent: as the operator on the gateway's socket, or over HTTPS with a profile.
+///
+/// Ends with 0 where it was done, 1 where it was refused, failed or differs, 2 where the command is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "vpcectl", version)]
 pub struct Arguments {
@@ -33,40 +57,85 @@ pub struct Arguments {
     /// The agent's socket.
     #[arg(long, env = "VPCE_SOCKET", default_value = socket::DEFAULT, global = true)]
     socket: PathBuf,
+    /// Ask over HTTPS, with this profile.
+    #[arg(long, env = "VPCE_PROFILE", global = true)]
+    profile: Option<String>,
+    /// The file of profiles; ~/.config/vpce/profiles.toml where none is named.
+    #[arg(long, env = "VPCE_PROFILES", value_name = "FILE", global = true)]
+    profiles: Option<PathBuf>,
+    /// The project to act in; that of the profile where none is named.
+    #[arg(long, env = "VPCE_PROJECT", global = true)]
+    project: Option<String>,
+    /// Print what would be sent to change something, and send nothing.
+    #[arg(long, global = true)]
+    dry_run: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists resources of a kind.
+    /// Lists resources of a kind: those of the project, or of the whole gateway where none is named.
     Get {
         #[command(subcommand)]
         what: Listed,
-    },
-    /// Makes something that outlives the agent.
-    Create {
-        #[command(subcommand)]
-        what: Create,
-    },
-    /// Removes it.
-    Delete {
-        #[command(subcommand)]
-        what: Delete,
     },
     /// Tells everything of one resource.
     Describe {
         #[command(subcommand)]
         what: Described,
     },
+    /// Makes something.
+    Create {
+        #[command(subcommand)]
+        what: Create,
+    },
+    /// Changes something.
+    Set {
+        #[command(subcommand)]
+        what: Set,
+    },
+    /// Removes something.
+    Delete {
+        #[command(subcommand)]
+        what: Delete,
+    },
+    /// Lets endpoints connect to a service.
+    Accept(Act),
+    /// Ends what endpoints have open to a service, and lets them connect no more.
+    Reject(Act),
+    /// Sets and removes tags.
+    Tag(Tagged),
+    /// Says who may make endpoints to a service.
+    Permit(Permit),
+    /// Makes a service or an endpoint professional: with room for a million connections.
+    Upgrade(Upgrade),
+    /// Gives a service a backend for when the first does not answer.
+    Standby(Standby),
+    /// Tells or sets how much a tenant may have.
+    Quota {
+        /// The tenant.
+        domain: String,
+        /// Endpoint services.
+        #[arg(long)]
+        services: Option<u32>,
+        /// Endpoints.
+        #[arg(long)]
+        endpoints: Option<u32>,
+    },
+    /// Says whether there is a service of a full name, <region>.<name>.<id>.
+    Verify {
+        /// The name.
+        name: String,
+    },
+    /// Makes a project have what a file says.
+    Apply(Apply),
+    /// Shows what `apply` would do; ends with 1 if there is something.
+    Diff(Diff),
+    /// Lists, then tells each change.
+    Watch(Watch),
+    /// Waits until something is in a state.
+    Wait(Wait),
     /// Copies the agent's state to a file, whether it runs or not. `vpce-agent restore` puts it back.
     Backup {
         /// The file; one of that name is replaced.
@@ -75,13 +144,23 @@ enum Command {
         #[arg(long, env = "VPCE_STATE_DIR", default_value = STATE_DIR)]
         state_dir: PathBuf,
     },
+    /// Prints what a shell completes commands by.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 enum Described {
+    /// One endpoint service of a project.
+    Service {
+        /// Its name or id.
+        name: String,
+    },
     /// One endpoint.
     Endpoint {
-        /// Its name.
+        /// Its name; in a project its id, address or number, or the name of its service.
         name: String,
     },
     /// One tenant network, and how each of its attachments is attached.
@@ -97,92 +176,127 @@ enum Listed {
     Now(Kind),
     #[command(flatten)]
     Kept(Kept),
+    #[command(flatten)]
+    InProject(InProject),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub(crate) enum Kind {
     /// Tenant networks and where they meet the gateway.
+    #[command(alias = "vpc")]
     Vpcs,
     /// Endpoint services.
+    #[command(alias = "service")]
     Services,
     /// Endpoints.
+    #[command(alias = "endpoint")]
     Endpoints,
     /// Packets of the whole gateway, and why some were dropped.
     Drops,
     /// What is wrong now.
+    #[command(alias = "alarm")]
     Alarms,
 }
 
-/// Why there is nothing to print.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The agent did not answer.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The agent is of another version.
-    #[error("the agent's answer is not understood: {0}; are vpcectl and vpce-agent of one version?")]
-    Answer(#[from] serde_json::Error),
-    /// The state could not be copied.
-    #[error(transparent)]
-    Backup(Box<dyn Error + Send + Sync>),
-    /// No such endpoint or VPC.
-    #[error("there is no {kind} {name:?}; {known}")]
-    Unknown {
-        /// What it would be.
-        kind: &'static str,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
+/// What was found out, and whether it is what was hoped for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// To print.
+    pub text: String,
+    /// Whether it ends with 0.
+    pub is_good: bool,
 }
 
-/// Does what the arguments say; answers the text to print.
+impl Told {
+    const fn yes(text: String) -> Self {
+        Self { text, is_good: true }
+    }
+
+    const fn no(text: String) -> Self {
+        Self { text, is_good: false }
+    }
+}
+
+/// Does what the arguments say; answers what to print.
 ///
 /// # Errors
 /// [`CliError`]
-pub async fn run(arguments: &Arguments, backup: Backup) -> Result<String, CliError> {
-    let json = arguments.output == Output::Json;
-    match &arguments.command {
-        Command::Get { what: Listed::Now(kind) } => {
-            let status = ask(&arguments.socket).await?;
-            if json { list::json(*kind, &status) } else { Ok(list::table(*kind, &status)) }
-        }
-        Command::Get { what: Listed::Kept(kept) } => kept.list(&arguments.socket, json).await,
-        Command::Create { what } => what.run(&arguments.socket, json).await,
-        Command::Delete { what } => what.run(&arguments.socket, json).await,
-        Command::Describe { what } => describe(what, &ask(&arguments.socket).await?, json),
-        Command::Backup { file, state_dir } => {
-            backup(state_dir, file).map_err(CliError::Backup)?;
-            let told = serde_json::json!({ "file": file, "state_dir": state_dir });
-            let text = format!("{}: backup of {}", file.display(), state_dir.display());
-            if json { Ok(serde_json::to_string_pretty(&told)?) } else { Ok(text) }
-        }
+pub async fn run(arguments: &Arguments, backup: Backup) -> Result<Told, CliError> {
+    if let Command::Completions { shell } = arguments.command {
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "vpcectl", &mut text);
+        return Ok(Told::yes(String::from_utf8_lossy(&text).trim_end().to_owned()));
+    }
+    if let Command::Backup { file, state_dir } = &arguments.command {
+        return copy(arguments, file, state_dir, backup).map(Told::yes);
+    }
+    let session = Session::open(arguments)?;
+    let told = act(&arguments.command, &session).await?;
+    Ok(session.noted()?.map_or(told, Told::yes))
+}
+
+async fn act(command: &Command, session: &Session) -> Result<Told, CliError> {
+    let text = match command {
+        Command::Get { what } => get(what, session).await,
+        Command::Describe { what } => describe(what, session).await,
+        Command::Create { what } => what.run(session).await,
+        Command::Set { what } => what.run(session).await,
+        Command::Delete { what } => what.run(session).await,
+        Command::Accept(act) => act.run(session, "receive").await,
+        Command::Reject(act) => act.run(session, "reject").await,
+        Command::Tag(tagged) => tagged.run(session).await,
+        Command::Permit(permit) => permit.run(session).await,
+        Command::Upgrade(upgrade) => upgrade.run(session).await,
+        Command::Standby(standby) => standby.run(session).await,
+        Command::Quota { domain, services, endpoints } => tenant::quota(session, domain, *services, *endpoints).await,
+        Command::Verify { name } => return tenant::verify(session, name).await,
+        Command::Apply(apply) => apply.run(session).await,
+        Command::Diff(diff) => return diff.run(session).await,
+        Command::Watch(watch) => watch.run(session).await.map(|()| String::new()),
+        Command::Wait(wait) => wait.run(session).await,
+        // They ask nobody.
+        Command::Backup { .. } | Command::Completions { .. } => Ok(String::new()),
+    };
+    text.map(Told::yes)
+}
+
+fn copy(arguments: &Arguments, file: &Path, state_dir: &Path, backup: Backup) -> Result<String, CliError> {
+    let text = format!("{}: backup of {}", file.display(), state_dir.display());
+    if arguments.dry_run {
+        return Ok(format!("not made: {text}"));
+    }
+    backup(state_dir, file).map_err(CliError::Backup)?;
+    arguments.output.show(&json!({ "file": file, "state_dir": state_dir }), || text)
+}
+
+async fn get(what: &Listed, session: &Session) -> Result<String, CliError> {
+    match what {
+        Listed::Now(Kind::Services) if session.is_in_project() => tenant::list::<ServiceDetails>(session).await,
+        Listed::Now(Kind::Endpoints) if session.is_in_project() => tenant::list::<EndpointDetails>(session).await,
+        Listed::Now(kind) => list::show(*kind, &session.status().await?, session.output),
+        Listed::Kept(kept) => kept.list(session).await,
+        Listed::InProject(listed) => listed.run(session).await,
     }
 }
 
-async fn ask(socket: &Path) -> Result<Status, CliError> {
-    Ok(serde_json::from_slice(&socket::get(socket, socket::STATUS).await?)?)
-}
-
-fn describe(what: &Described, status: &Status, json: bool) -> Result<String, CliError> {
+async fn describe(what: &Described, session: &Session) -> Result<String, CliError> {
     match what {
+        Described::Service { name } => tenant::describe::<ServiceDetails>(session, name).await,
+        Described::Endpoint { name } if session.is_in_project() => {
+            tenant::describe::<EndpointDetails>(session, name).await
+        }
         Described::Endpoint { name } => {
+            let status: Status = session.status().await?;
             let endpoint = status.endpoints.iter().find(|endpoint| endpoint.name == *name);
             let endpoint = endpoint
                 .ok_or_else(|| unknown("endpoint", name, status.endpoints.iter().map(|endpoint| &*endpoint.name)))?;
-            if json { Ok(serde_json::to_string_pretty(endpoint)?) } else { Ok(describe::endpoint(endpoint)) }
+            session.output.show(endpoint, || describe::endpoint(endpoint))
         }
         Described::Vpc { name } => {
+            let status: Status = session.status().await?;
             let vpc = status.vpcs.iter().find(|vpc| vpc.name == *name);
             let vpc = vpc.ok_or_else(|| unknown("vpc", name, status.vpcs.iter().map(|vpc| &*vpc.name)))?;
-            if json { Ok(serde_json::to_string_pretty(vpc)?) } else { Ok(describe::vpc(vpc)) }
+            session.output.show(vpc, || describe::vpc(vpc))
         }
     }
-}
-
-fn unknown<'n>(kind: &'static str, name: &str, all: impl Iterator<Item = &'n str>) -> CliError {
-    let all: Vec<&str> = all.collect();
-    let known = if all.is_empty() { "there are none".to_owned() } else { format!("there are {}", all.join(", ")) };
-    CliError::Unknown { kind, name: name.to_owned(), known }
 }

@@ -1,13 +1,18 @@
 //! `vpcectl create`, `delete`, and `get` of what outlives the agent.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{CliError, describe, list};
-use crate::socket::{self, Method};
+use super::{
+    CliError,
+    output::{fields, text, with_header},
+    session::{Session, in_path},
+    tenant::{self, CreateEndpoint, CreateService},
+};
+use crate::{
+    client::{Method, Request},
+    model::resource::answer::{EndpointDetails, ServiceDetails},
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Create {
@@ -50,11 +55,17 @@ pub(super) enum Create {
         #[arg(long)]
         address: String,
     },
+    /// An endpoint service of a project.
+    Service(CreateService),
+    /// An endpoint of a project.
+    Endpoint(CreateEndpoint),
 }
 
 impl Create {
-    pub(super) async fn run(&self, socket: &Path, json: bool) -> Result<String, CliError> {
+    pub(super) async fn run(&self, session: &Session) -> Result<String, CliError> {
         let (at, body) = match self {
+            Self::Service(create) => return create.run(session).await,
+            Self::Endpoint(create) => return create.run(session).await,
             Self::User { name, domain, project, role } => {
                 let role = if role.contains(':') { json!(role.split(',').collect::<Vec<_>>()) } else { json!(role) };
                 let body = json!({ "name": name, "domain": domain, "projects": project, "role": role });
@@ -69,8 +80,9 @@ impl Create {
                 ("/operator/backends".to_owned(), json!({ "vpc": vpc, "kind": kind, "address": address }))
             }
         };
-        let made: Value = serde_json::from_slice(&socket::ask(socket, Method::POST, &at, Some(&body)).await?)?;
-        if json { Ok(serde_json::to_string_pretty(&made)?) } else { Ok(fields(&made)) }
+        session.check_operator()?;
+        let made = session.write(Request::with(Method::POST, at, body)).await?;
+        made.map_or_else(|| Ok(String::new()), |made| session.output.show(&made, || fields(&made)))
     }
 }
 
@@ -96,20 +108,37 @@ pub(super) enum Delete {
         /// Its id.
         id: String,
     },
+    /// Endpoint services of a project.
+    #[command(alias = "services")]
+    Service {
+        /// Each by its name or id.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Endpoints of a project.
+    #[command(alias = "endpoints")]
+    Endpoint {
+        /// Each by its id, address or number, or the name of its service.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
 }
 
 impl Delete {
-    pub(super) async fn run(&self, socket: &Path, json: bool) -> Result<String, CliError> {
+    pub(super) async fn run(&self, session: &Session) -> Result<String, CliError> {
         let (kind, id) = match self {
+            Self::Service { names } => return tenant::delete::<ServiceDetails>(session, names).await,
+            Self::Endpoint { names } => return tenant::delete::<EndpointDetails>(session, names).await,
             Self::User { name } => ("user", name),
             Self::Key { id } => ("key", id),
             Self::Token { id } => ("token", id),
             Self::Backend { id } => ("backend", id),
         };
-        let at = format!("/operator/{kind}s/{}", in_path(id));
-        socket::ask(socket, Method::DELETE, &at, None).await?;
-        let told = json!({ "deleted": kind, "id": id });
-        if json { Ok(serde_json::to_string_pretty(&told)?) } else { Ok(format!("{kind} {id} deleted")) }
+        session.check_operator()?;
+        if session.write(Request::delete(format!("/operator/{kind}s/{}", in_path(id)))).await?.is_none() {
+            return Ok(String::new());
+        }
+        session.output.show(&json!({ "deleted": kind, "id": id }), || format!("{kind} {id} deleted"))
     }
 }
 
@@ -117,12 +146,16 @@ impl Delete {
 #[derive(Debug, Subcommand)]
 pub(super) enum Kept {
     /// Users of the API.
+    #[command(alias = "user")]
     Users,
     /// Access keys.
+    #[command(alias = "key")]
     Keys,
     /// Tokens.
+    #[command(alias = "token")]
     Tokens,
     /// Backends that services can lead to, those of the file too.
+    #[command(alias = "backend")]
     Backends,
     /// Who changed what, the newest first.
     Audit(Audit),
@@ -148,7 +181,8 @@ pub(super) struct Audit {
 }
 
 impl Kept {
-    pub(super) async fn list(&self, socket: &Path, json: bool) -> Result<String, CliError> {
+    pub(super) async fn list(&self, session: &Session) -> Result<String, CliError> {
+        session.check_operator()?;
         let (at, columns): (_, &[&str]) = match self {
             Self::Users => ("users".to_owned(), &["name", "domain", "projects", "role", "created_at"]),
             Self::Keys => ("keys".to_owned(), &["access", "user", "created_at"]),
@@ -156,15 +190,14 @@ impl Kept {
             Self::Backends => ("backends".to_owned(), &["id", "vpc_id", "server_type", "address", "created_at"]),
             Self::Audit(audit) => (audit.resource(), &["seq", "at", "user", "project", "action", "target", "result"]),
         };
-        let all: Value = serde_json::from_slice(&socket::get(socket, &format!("/operator/{at}")).await?)?;
-        if json {
-            return Ok(serde_json::to_string_pretty(&all)?);
-        }
-        let mut table = list::with_header(&columns.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
-        for row in all.as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_array).flatten() {
-            table.add_row(columns.iter().map(|name| row.get(name).map_or_else(String::new, text)));
-        }
-        Ok(table.to_string())
+        let all: Value = session.read(format!("/operator/{at}")).await?;
+        session.output.show(&all, || {
+            let mut table = with_header(&columns.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
+            for row in all.as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_array).flatten() {
+                table.add_row(columns.iter().map(|name| row.get(name).map_or_else(String::new, text)));
+            }
+            table.to_string()
+        })
     }
 }
 
@@ -175,26 +208,5 @@ impl Audit {
         let filters =
             filters.into_iter().filter_map(|(name, value)| Some(format!("&{name}={}", in_path(value.as_ref()?))));
         format!("audit?limit={}{}", self.limit, filters.collect::<String>())
-    }
-}
-
-/// A text as a part of a path or a query.
-fn in_path(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-/// A line for each member of an object.
-fn fields(object: &Value) -> String {
-    let members = object.as_object().into_iter().flatten();
-    let rows: Vec<(&str, String)> = members.map(|(name, value)| (name.as_str(), text(value))).collect();
-    describe::lines(&rows)
-}
-
-/// `a, b` for a list.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
     }
 }

@@ -1,10 +1,7 @@
 //! The operator's Unix socket: HTTP and JSON, for `vpcectl` and whoever else can open it.
 
-mod client;
 mod server;
 
-pub use client::{ClientError, ask, get};
-pub use hyper::Method;
 pub use server::{Asked, SocketError, serve};
 
 /// Where the socket is unless told otherwise.

@@ -18,7 +18,8 @@ struct Layer {
 }
 
 const APP: &[&str] = &["app"];
-const EDGES: &[&str] = &["api", "console", "metrics", "cli", "socket"];
+const EDGES: &[&str] = &["api", "console", "metrics", "cli", "client", "socket"];
+const CLIENT: &[&str] = &["client"];
 const SOCKET: &[&str] = &["socket"];
 const CONTROL: &[&str] = &["registry", "reconcile", "flow_gc", "dns", "neighbours"];
 const PORTS: &[&str] = &["dataplane", "maps", "store", "net"];
@@ -31,7 +32,10 @@ const LAYERS: &[Layer] = &[
     layer("binaries", &["bin"], &[APP, EDGES, CONFIG, MODEL]),
     layer("app", APP, &[EDGES, CONTROL, PORTS, CONFIG, MODEL]),
     // All edges meet their clients on the one socket.
-    layer("edges", &["api", "console", "metrics", "cli"], &[SOCKET, CONTROL, CONFIG, MODEL]),
+    layer("edges", &["api", "console", "metrics"], &[SOCKET, CONTROL, CONFIG, MODEL]),
+    layer("edges", &["cli"], &[CLIENT, SOCKET, CONFIG, MODEL]),
+    // As any client of the API would: what the model says of requests and signatures.
+    layer("edges", CLIENT, &[MODEL]),
     layer("edges", SOCKET, &[CONTROL, CONFIG, MODEL]),
     // What is written goes to the gateway.
     layer("control", &["registry"], &[&["reconcile"], PORTS, CONFIG, MODEL]),
@@ -68,6 +72,7 @@ const LIBRARIES: &[(&str, Only)] = &[
     ("axum", Only::These(EDGES)),
     ("axum_server", Only::These(EDGES)),
     ("rustls", Only::These(EDGES)),
+    ("tokio_rustls", Only::These(CLIENT)),
     ("rcgen", Only::These(EDGES)),
     ("utoipa_axum", Only::These(EDGES)),
 ];

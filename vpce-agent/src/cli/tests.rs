@@ -1,0 +1,39 @@
+use super::*;
+
+fn parsed(words: &str) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(words.split_whitespace())
+}
+
+#[test]
+fn every_command_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn the_project_of_a_new_user_is_no_project_to_act_in_twice() {
+    let arguments = parsed("vpcectl create user red --domain d --project p-1 --project p-2").unwrap();
+    let Command::Create { what: Create::User { project, .. } } = arguments.command else { panic!("another command") };
+    assert_eq!(project, ["p-1", "p-2"]);
+}
+
+#[test]
+fn kinds_go_by_their_singular_too() {
+    for words in ["get service", "get endpoints", "get quota", "wait endpoints x --for accepted", "delete service a b"]
+    {
+        parsed(&format!("vpcectl {words}")).unwrap();
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_no_command() {
+    for words in [
+        "set service web --approval --no-approval",
+        "set endpoint e --policy f --no-policy",
+        "create service web --vpc v --backend b",
+        "wait service web --for gone",
+        "tag service web",
+        "create service web --vpc v --backend b --port 80:x",
+    ] {
+        assert_eq!(parsed(&format!("vpcectl {words}")).unwrap_err().exit_code(), 2, "{words}");
+    }
+}
