@@ -1,4 +1,4 @@
-use super::*;
+use super::{operator::Create, *};
 
 fn parsed(words: &str) -> Result<Arguments, clap::Error> {
     Arguments::try_parse_from(words.split_whitespace())

@@ -46,7 +46,7 @@ impl Https {
         let tls = Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into();
         let Profile { host, port, .. } = &profile;
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Ok(Self { authority, tls, profile })
+        Ok(Self { profile, authority, tls })
     }
 
     /// The value of the header `Host`.

@@ -26,7 +26,7 @@ pub use self::{
 };
 
 /// An answer must be there within this time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x4000_8000_0000_0000_0000 + number)
 }
 
-fn wanted(documents: Value) -> Wanted {
+fn wanted(documents: &Value) -> Wanted {
     let mut wanted = Wanted::default();
     for document in documents.as_array().unwrap() {
         match serde_json::from_value(document.clone()).unwrap() {
@@ -46,7 +46,7 @@ fn dialled(address: &str) -> Value {
 }
 
 /// The service that [`web`] makes, with some fields changed.
-fn made_service(number: u128, changed: Value) -> Value {
+fn made_service(number: u128, changed: &Value) -> Value {
     let id = id(number);
     let mut service = json!({
         "id": id, "port_id": BACKEND, "service_name": format!("region-1.web.{id}"), "server_type": "VM",
@@ -65,7 +65,7 @@ fn made_service(number: u128, changed: Value) -> Value {
 }
 
 /// The endpoint that [`dialled`] makes to service 1, with some fields changed.
-fn made_endpoint(number: u128, changed: Value) -> Value {
+fn made_endpoint(number: u128, changed: &Value) -> Value {
     let mut endpoint = json!({
         "id": id(number), "service_type": "interface", "status": "accepted", "ip": "10.0.0.100",
         "active_status": ["active"], "enable_status": "enable", "specification_name": "basic",
@@ -85,9 +85,9 @@ fn now(services: Value, endpoints: Value) -> Now {
 }
 
 /// The one step from a service that is there to this document.
-fn step(document: Value, changed: Value) -> Step {
+fn step(document: &Value, changed: &Value) -> Step {
     let mut steps =
-        plan(&wanted(json!([document])), &now(json!([made_service(1, changed)]), json!([])), false).unwrap();
+        plan(&wanted(&json!([document])), &now(json!([made_service(1, changed)]), json!([])), false).unwrap();
     assert_eq!(steps.len(), 1);
     steps.remove(0)
 }
@@ -99,15 +99,15 @@ fn with(mut document: Value, field: &str, value: Value) -> Value {
 
 #[test]
 fn what_is_there_already_is_left_alone() {
-    let all = now(json!([made_service(1, json!({}))]), json!([made_endpoint(2, json!({}))]));
-    let steps = plan(&wanted(json!([web(), dialled("10.0.0.100")])), &all, true).unwrap();
+    let all = now(json!([made_service(1, &json!({}))]), json!([made_endpoint(2, &json!({}))]));
+    let steps = plan(&wanted(&json!([web(), dialled("10.0.0.100")])), &all, true).unwrap();
     assert_eq!(steps.iter().map(|step| step.does).collect::<Vec<_>>(), [Does::Keep, Does::Keep]);
     assert!(steps.iter().all(|step| step.asks.is_empty()), "{steps:?}");
 }
 
 #[test]
 fn what_is_not_there_is_made_the_service_first() {
-    let steps = plan(&wanted(json!([dialled("10.0.0.100"), web()])), &Now::default(), false).unwrap();
+    let steps = plan(&wanted(&json!([dialled("10.0.0.100"), web()])), &Now::default(), false).unwrap();
     let [service, endpoint] = &steps[..] else { panic!("{steps:?}") };
     assert_eq!((service.does, endpoint.does), (Does::Create, Does::Create));
     assert_eq!(endpoint.service.as_deref(), Some("web"));
@@ -121,12 +121,12 @@ fn what_a_document_does_not_name_stays_as_it_is() {
     let bare = json!({
         "kind": "service", "name": "web", "vpc": VPC, "backend": BACKEND, "ports": ["80:8080", "53/udp"],
     });
-    assert_eq!(step(bare, json!({ "approval_enabled": false, "description": "other" })).does, Does::Keep);
+    assert_eq!(step(&bare, &json!({ "approval_enabled": false, "description": "other" })).does, Does::Keep);
 }
 
 #[test]
 fn one_request_changes_all_fields_of_a_service_that_differ() {
-    let step = step(web(), json!({ "approval_enabled": false, "description": "", "ports": [] }));
+    let step = step(&web(), &json!({ "approval_enabled": false, "description": "", "ports": [] }));
     assert_eq!(step.does, Does::Change);
     let fields: Vec<&str> = step.differs.iter().map(|one| one.field).collect();
     assert_eq!(fields, ["ports", "approval", "description"]);
@@ -137,7 +137,7 @@ fn one_request_changes_all_fields_of_a_service_that_differ() {
 #[test]
 fn tags_and_permissions_are_added_and_removed() {
     let document = with(with(web(), "tags", json!({ "owner": "x" })), "permissions", json!(["iam:domain::*"]));
-    let step = step(document, json!({}));
+    let step = step(&document, &json!({}));
     let told: Vec<Value> = step.asks.iter().filter_map(|ask| ask.body.clone()).collect();
     let expected = [
         json!({ "action": "remove", "permissions": ["iam:domain::red"] }),
@@ -151,36 +151,37 @@ fn tags_and_permissions_are_added_and_removed() {
 #[test]
 fn an_empty_whitelist_lets_every_client_in() {
     let document = with(with(dialled("10.0.0.100"), "whitelist", json!([])), "service", json!(id(1)));
-    let steps = plan(&wanted(json!([document])), &now(json!([]), json!([made_endpoint(2, json!({}))])), false).unwrap();
+    let steps =
+        plan(&wanted(&json!([document])), &now(json!([]), json!([made_endpoint(2, &json!({}))])), false).unwrap();
     let body = steps[0].asks[0].body.clone().unwrap();
     assert_eq!(body, json!({ "whitelist": [], "enable_whitelist": false }));
 }
 
 #[test]
 fn what_can_t_be_changed_is_refused_by_its_field() {
-    let plan = |document, service: Value| {
-        let all = now(json!([made_service(1, service)]), json!([made_endpoint(2, json!({}))]));
-        plan(&wanted(json!([web(), document])), &all, false).unwrap_err().to_string()
+    let plan = |document: Value, service: &Value| {
+        let all = now(json!([made_service(1, service)]), json!([made_endpoint(2, &json!({}))]));
+        plan(&wanted(&json!([web(), document])), &all, false).unwrap_err().to_string()
     };
     let endpoint = dialled("10.0.0.100");
-    assert!(plan(endpoint.clone(), json!({ "vpc_id": BACKEND })).contains("vpc can't be changed"));
+    assert!(plan(endpoint.clone(), &json!({ "vpc_id": BACKEND })).contains("vpc can't be changed"));
     assert!(
-        plan(endpoint.clone(), json!({ "server_type": "LB" })).contains("backend_kind can't be changed (lb -> vm)")
+        plan(endpoint.clone(), &json!({ "server_type": "LB" })).contains("backend_kind can't be changed (lb -> vm)")
     );
-    assert!(plan(with(endpoint.clone(), "dns", json!(true)), json!({})).contains("dns can't be changed"));
+    assert!(plan(with(endpoint.clone(), "dns", json!(true)), &json!({})).contains("dns can't be changed"));
     assert!(
-        plan(with(endpoint, "description", json!("x")), json!({})).contains("description can't be changed (- -> x)")
+        plan(with(endpoint, "description", json!("x")), &json!({})).contains("description can't be changed (- -> x)")
     );
 }
 
 #[test]
 fn endpoints_are_told_apart_by_their_addresses_as_far_as_these_are_told() {
-    let waits = made_endpoint(3, json!({ "ip": null, "status": "pendingAcceptance" }));
-    let all = now(json!([made_service(1, json!({}))]), json!([waits, made_endpoint(2, json!({}))]));
+    let waits = made_endpoint(3, &json!({ "ip": null, "status": "pendingAcceptance" }));
+    let all = now(json!([made_service(1, &json!({}))]), json!([waits, made_endpoint(2, &json!({}))]));
     let ids = |addresses: &[&str]| {
         let mut documents = vec![web()];
         documents.extend(addresses.iter().map(|address| dialled(address)));
-        let steps = plan(&wanted(json!(documents)), &all, false).unwrap();
+        let steps = plan(&wanted(&json!(documents)), &all, false).unwrap();
         steps[1..].iter().map(|step| step.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&["10.0.0.100"]), [Some(id(2))]);
@@ -192,13 +193,13 @@ fn endpoints_are_told_apart_by_their_addresses_as_far_as_these_are_told() {
 fn prune_deletes_what_the_file_has_not_but_nothing_of_the_gateways_own_file() {
     let of_file = Uuid::new_v5(&Uuid::nil(), b"web");
     let services = json!([
-        made_service(1, json!({})),
-        made_service(4, json!({ "service_name": format!("region-1.old.{}", id(4)) })),
-        made_service(5, json!({ "id": of_file, "service_name": format!("region-1.own.{of_file}") })),
-        made_service(6, json!({ "status": "deleting" })),
+        made_service(1, &json!({})),
+        made_service(4, &json!({ "service_name": format!("region-1.old.{}", id(4)) })),
+        made_service(5, &json!({ "id": of_file, "service_name": format!("region-1.own.{of_file}") })),
+        made_service(6, &json!({ "status": "deleting" })),
     ]);
-    let all = now(services, json!([made_endpoint(2, json!({})), made_endpoint(3, json!({ "ip": "10.0.0.101" }))]));
-    let documents = wanted(json!([web(), dialled("10.0.0.100")]));
+    let all = now(services, json!([made_endpoint(2, &json!({})), made_endpoint(3, &json!({ "ip": "10.0.0.101" }))]));
+    let documents = wanted(&json!([web(), dialled("10.0.0.100")]));
     assert!(plan(&documents, &all, false).unwrap().iter().all(|step| step.does == Does::Keep));
     let steps = plan(&documents, &all, true).unwrap();
     let deleted: Vec<_> = steps.iter().filter(|step| step.does == Does::Delete).map(|step| step.id).collect();
@@ -208,23 +209,23 @@ fn prune_deletes_what_the_file_has_not_but_nothing_of_the_gateways_own_file() {
 
 #[test]
 fn a_service_that_goes_is_made_anew() {
-    assert_eq!(step(web(), json!({ "status": "deleting" })).does, Does::Create);
+    assert_eq!(step(&web(), &json!({ "status": "deleting" })).does, Does::Create);
 }
 
 #[test]
 fn a_name_that_means_two_services_is_refused() {
-    let twice = plan(&wanted(json!([web(), web()])), &Now::default(), false).unwrap_err();
+    let twice = plan(&wanted(&json!([web(), web()])), &Now::default(), false).unwrap_err();
     assert_eq!(twice, PlanError::Twice { what: "service \"web\"".to_owned() });
-    let all = now(json!([made_service(1, json!({})), made_service(4, json!({}))]), json!([]));
-    let error = plan(&wanted(json!([web()])), &all, false).unwrap_err().to_string();
+    let all = now(json!([made_service(1, &json!({})), made_service(4, &json!({}))]), json!([]));
+    let error = plan(&wanted(&json!([web()])), &all, false).unwrap_err().to_string();
     assert!(error.contains(&format!("{}, {}", id(1), id(4))), "{error}");
 }
 
 #[test]
 fn paths_name_what_they_are_about() {
     let service: crate::model::resource::answer::ServiceDetails =
-        serde_json::from_value(made_service(1, json!({}))).unwrap();
-    let step = step(with(web(), "tags", json!({})), json!({}));
+        serde_json::from_value(made_service(1, &json!({}))).unwrap();
+    let step = step(&with(web(), "tags", json!({})), &json!({}));
     let path = step.asks[0].path(step.of, &service.id().to_string());
     assert_eq!(path, format!("endpoint_service/{}/tags/action", id(1)));
 }

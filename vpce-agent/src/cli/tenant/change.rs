@@ -65,7 +65,7 @@ impl Tagged {
 pub(in crate::cli) struct Permit {
     /// The service's name or id.
     service: String,
-    /// iam:domain::DOMAIN, or * for everyone; may be given several times.
+    /// `iam:domain::DOMAIN`, or * for everyone; may be given several times.
     #[arg(long, value_name = "PERMISSION")]
     add: Vec<String>,
     /// The same, for who may no longer. Endpoints that there are stay.
