@@ -27,6 +27,7 @@ pub struct Plan {
     endpoints: Vec<(usize, usize)>,
     hook: Hook,
     mode: Option<&'static str>,
+    max_flows: u32,
     gateway: String,
     service: String,
     prefixes: BTreeMap<usize, String>,
@@ -57,6 +58,7 @@ impl Plan {
             endpoints,
             hook: Hook::of_tests(),
             mode: None,
+            max_flows: MAX_FLOWS,
             gateway: String::new(),
             service: String::new(),
             prefixes: BTreeMap::new(),
@@ -123,6 +125,12 @@ impl Plan {
         Self { mode: Some(mode), ..self }
     }
 
+    /// Has so many flow records, in place of few.
+    #[must_use]
+    pub fn max_flows(self, max_flows: u32) -> Self {
+        Self { max_flows, ..self }
+    }
+
     /// Adds a line to the `[gateway]` section.
     #[must_use]
     pub fn gateway(mut self, line: &str) -> Self {
@@ -182,9 +190,10 @@ impl Plan {
             r#"[gateway]
 region = "region-1"
 transit = "{TRANSIT}"
-max_flows = {MAX_FLOWS}
+max_flows = {}
 mode = "{}"
 {}"#,
+            self.max_flows,
             self.mode.unwrap_or(self.hook.mode()),
             self.gateway
         );

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{
-    mount::{MntFlags, MsFlags, mount, umount2},
+    mount::{MsFlags, mount},
     sys::{
         signal::{SigHandler, Signal, signal},
         statvfs::statvfs,
@@ -24,6 +24,7 @@ use vpce_tests::{
     scorecard::report,
     state,
     tcp::Talk,
+    unmount,
 };
 
 /// Bytes of the disk.
@@ -126,7 +127,7 @@ struct Site {
 impl Site {
     fn build() -> Self {
         let rig = Rig::pair().build();
-        let disk = Disk::mount(rig.home().join("state"));
+        let disk = Disk(vpce_tests::Disk::mount(rig.home().join("state"), DISK));
         let text = rig.plan().toml();
         let old = text.clone() + &more(1);
         let new = text + &(1..=MORE).map(more).collect::<String>();
@@ -215,24 +216,18 @@ enum Fault {
 }
 
 /// A disk of the test's own, mounted where the agent keeps its state.
-struct Disk(PathBuf);
+struct Disk(vpce_tests::Disk);
 
 /// It fails until this is dropped.
 struct Broken(PathBuf, Fault);
 
 impl Disk {
-    fn mount(dir: PathBuf) -> Self {
-        let options = format!("size={DISK},mode=755");
-        mount(Some("tmpfs"), &dir, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).expect("a disk");
-        Self(dir)
-    }
-
     fn committed(&self) -> String {
-        state::committed(&self.0)
+        state::committed(self.0.path())
     }
 
     fn log(&self) -> PathBuf {
-        log(&self.0)
+        log(self.0.path())
     }
 
     fn with(&self, fault: Fault) -> Broken {
@@ -244,22 +239,16 @@ impl Disk {
                 bind("/dev/null".as_ref(), &log);
             }
             Fault::ReadOnly => {
-                bind(&self.0, &self.0);
+                bind(self.0.path(), self.0.path());
                 let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-                mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).expect("a read-only disk");
+                mount(None::<&str>, self.0.path(), None::<&str>, flags, None::<&str>).expect("a read-only disk");
             }
             Fault::Full { pages } => {
-                let free = usize::try_from(statvfs(&self.0).expect("a disk").blocks_free()).expect("few pages");
-                fs::write(self.0.join("ballast"), vec![1; (free - pages) * PAGE]).expect("a full disk");
+                let free = usize::try_from(statvfs(self.0.path()).expect("a disk").blocks_free()).expect("few pages");
+                fs::write(self.0.path().join("ballast"), vec![1; (free - pages) * PAGE]).expect("a full disk");
             }
         }
-        Broken(self.0.clone(), fault)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        unmount(&self.0);
+        Broken(self.0.path().to_owned(), fault)
     }
 }
 
@@ -282,9 +271,4 @@ fn log(disk: &Path) -> PathBuf {
 
 fn bind(what: &Path, on: &Path) {
     mount(Some(what), on, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("a bind mount");
-}
-
-fn unmount(place: &Path) {
-    // The agent may still have files open there.
-    umount2(place, MntFlags::MNT_DETACH).unwrap_or_else(|error| eprintln!("{} stays: {error}", place.display()));
 }
