@@ -7,7 +7,7 @@ use utoipa::{
     openapi::{
         Content, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
         path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::{SchemaFormat, Type},
+        schema::{AnyOfBuilder, SchemaFormat, Type},
     },
 };
 
@@ -64,9 +64,14 @@ parameters! {
 }
 
 fn parameter(name: &str, schema: ObjectBuilder, required: Required) -> Parameter {
-    let place = if required == Required::True { ParameterIn::Path } else { ParameterIn::Query };
-    let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
-    parameter.schema(Some(schema)).build()
+    let parameter = ParameterBuilder::new().name(name);
+    if required == Required::True {
+        return parameter.parameter_in(ParameterIn::Path).required(required).schema(Some(schema)).build();
+    }
+    // One that is empty is none.
+    let empty = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+    let schema = AnyOfBuilder::new().item(schema).item(empty);
+    parameter.parameter_in(ParameterIn::Query).required(required).schema(Some(schema)).build()
 }
 
 /// What a parameter of a name is, wherever it is.
