@@ -15,11 +15,11 @@ class OnSocket(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def ask(story, method, at, body):
-    """Asks, and answers the JSON of an answer of status 200."""
+def ask(story, method, at, body, status=200):
+    """Asks, and answers the JSON of an answer of this status."""
     connection = OnSocket(story.setting["socket"])
     connection.request(method, at, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     told = answer.read()
-    assert answer.status == 200, f"{method} {at}: {answer.status} {told}"
-    return json.loads(told)
+    assert answer.status == status, f"{method} {at}: {answer.status} {told}"
+    return json.loads(told) if told else None

@@ -8,8 +8,8 @@ import service_refusals
 from story import NOBODY, Story
 from tenant import Tenant, refused
 
-# Codes of the API that no tenant can cause in this place: what the gateway itself fails with, a pace
-# above the limit (pace.py), and who asks (signatures.py has the rest of it).
+# Codes that others cause: a disk that is full (full_disk.py), a pace above the limit (pace.py). The rest of
+# what is said of who asks is in signatures.py.
 ELSEWHERE = {"EndPoint.0001", "EndPoint.0022"}
 
 CODES = {

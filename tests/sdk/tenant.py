@@ -49,7 +49,7 @@ class Tenant:
 
     def __init__(self, setting, user, project=None, key=None, secret=None):
         it = setting["users"][user]
-        self.domain, self.project = it["domain"], project or it["project"]
+        self.user, self.domain, self.project = user, it["domain"], project or it["project"]
         self.key, self.secret = key or it["key"], secret or it["secret"]
         self.tampers = []
         self.last_request = None

@@ -1,163 +1,49 @@
 //! The HTTPS API as the vendor's own Python SDK, unmodified, uses it: the scripts of `tests/sdk`.
 
-use std::{
-    fs,
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-};
+use vpce_tests::{scorecard::figure, story::Stage};
 
-use serde_json::{Map, Value, json};
-use vpce_tests::{Hook, Place, Rig, address, binary, finish, port};
-
-/// More requests a second than the scripts can ask.
-const NO_LIMIT: u32 = 100_000;
 /// As `pace.py` has it.
 const SLOW: u32 = 20;
-
 /// Flow records: room for basic endpoints alone, and for a professional one beside them.
 const FEW: u32 = 1 << 15;
 const MANY: u32 = 1 << 21;
 
-const URL: &str = "https://127.0.0.1:8443";
-
-/// Name, domain, project and role of each user; of a domain are the VPCs of [`config`].
-const USERS: [(&str, &str, &str, &str); 4] = [
-    ("provider", "d-provider", "p-provider", "FullAccess"),
-    ("consumer", "d-consumer", "p-consumer", "FullAccess"),
-    ("neighbour", "d-neighbour", "p-neighbour", "FullAccess"),
-    ("reader", "d-consumer", "p-consumer", "ReadOnlyAccess"),
-];
-
-/// Addresses of machines that services of the API may lead to, in the provider's VPC.
-const BACKENDS: [(&str, &str); 2] = [("first", "10.0.0.5"), ("second", "10.0.0.6")];
-
-/// The machine behind the operator's service of type gateway, and the network that it offers.
-const CLOUD: [u8; 4] = [100, 125, 1, 2];
-const PREFIX: &str = "100.125.0.0/16";
-
 #[test]
 fn all_33_operations_serve_the_vendors_sdk_from_a_service_to_bytes_and_back_to_nothing() {
-    play("operations.py", NO_LIMIT, MANY);
+    Stage::new(MANY).play("operations.py");
 }
 
 #[test]
 fn each_error_that_a_tenant_can_cause_has_its_status_its_code_and_a_message_that_helps() {
-    play("refusals.py", NO_LIMIT, FEW);
+    Stage::new(FEW).play("refusals.py");
 }
 
 #[test]
 fn a_signature_that_is_wrong_or_was_seen_before_is_refused_and_changes_nothing() {
-    play("signatures.py", NO_LIMIT, FEW);
+    Stage::new(FEW).play("signatures.py");
 }
 
 #[test]
 fn a_key_that_asks_too_often_is_told_so_and_no_other_notices() {
-    play("pace.py", SLOW, FEW);
+    Stage::new(FEW).per_sec(SLOW).play("pace.py");
 }
 
-/// Runs a script on a rig of its own, against an API that admits so many requests a second.
-fn play(script: &str, per_sec: u32, max_flows: u32) {
-    let python = python();
-    let cloud = Place::interface().routed().address(CLOUD);
-    let rig = Rig::same_cidr().backend(2, cloud).config(&config(per_sec, max_flows)).start();
-    // One machine with two addresses: when it loses the first it keeps the second.
-    rig.backend(1).sysctl("net/ipv4/conf/all/promote_secondaries", "1");
-    rig.backend(1).ip("address add 10.0.0.6/24 dev eth0");
-    rig.client(1).ip(&format!("route add {PREFIX} via {}", address::GATEWAY));
-    let _servers = (rig.echo(1), rig.names(1), rig.echo(2));
-
-    let setting = rig.home().join("setting.json");
-    fs::write(&setting, setting_of(&rig).to_string()).expect("the setting");
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
-    let mut command = rig.gateway().command(python.to_str().expect("a path of Unicode"));
-    // The tree stays as it is; and no proxy is between the script and the gateway.
-    command.args(["-B", "-W", "ignore"]).arg(scripts.join(script)).arg(&setting).env("NO_PROXY", "*");
-    let played = finish(&mut command);
-    assert!(played.status.success(), "{script}: {}\n{}{}", played.status, played.stdout, played.stderr);
-    print!("{script}: {}", played.stdout);
+#[test]
+fn a_disk_that_is_full_fails_what_would_be_written_and_nothing_else() {
+    Stage::new(FEW).on_a_small_disk().play("full_disk.py");
 }
 
-/// The Python that has the SDK.
-fn python() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder of all that cargo builds");
-    let python = target.join("sdk/bin/python");
-    assert!(python.exists(), "{} is not there: run `cargo xtask setup`", python.display());
-    python
+#[test]
+fn row_16_an_operation_is_done_for_those_alone_who_have_its_action_in_the_project() {
+    Stage::new(MANY).play("matrix.py");
 }
 
-/// Tenants of equal networks, the operator's two cloud services, and a service of the file.
-fn config(per_sec: u32, max_flows: u32) -> String {
-    let vpc = |name: &str, interface: &str, more: &str| {
-        format!(
-            r#"
-[[vpc]]
-name = "{name}"
-attach = {{ interface = "{interface}" }}
-address = "{}/24"
-subnets = [{{ name = "default", cidr = "10.0.0.0/25" }}, {{ name = "tiny", cidr = "10.0.0.252/30" }}]
-{more}
-"#,
-            address::GATEWAY
-        )
-    };
-    let service = |name: &str, vpc: &str, more: &str| {
-        format!("\n[[service]]\nname = \"{name}\"\nvpc = \"{vpc}\"\npermissions = [\"*\"]\n{more}\n")
-    };
-    let dns = r#"backend = { address = "10.0.0.5" }
-ports = [{ client = 53, server = 5353, protocol = "udp" }]"#;
-    [
-        format!("[gateway]\nregion = \"region-1\"\nmax_flows = {max_flows}\nmode = \"{}\"\n", Hook::of_tests().mode()),
-        format!("[api]\nrequests_per_sec = {per_sec}\n"),
-        vpc("consumer", "vpce-c1", "domain = \"d-consumer\""),
-        vpc("neighbour", "vpce-c2", "domain = \"d-neighbour\""),
-        vpc("provider", "vpce-p1", "domain = \"d-provider\""),
-        vpc("cloud", "vpce-p2", &format!("next_hop = \"{}\"", address::ROUTER)),
-        service("cloud-dns", "cloud", dns),
-        service("cloud-store", "cloud", &format!("type = \"gateway\"\nprefixes = [\"{PREFIX}\"]")),
-        service("of-the-file", "neighbour", dns),
-    ]
-    .concat()
+#[test]
+fn row_16_no_request_that_fits_the_document_or_breaks_it_fails_the_gateway_or_gets_another_answer_than_it_tells() {
+    Stage::new(FEW).requests(figure(5_000, 100_000)).play("generated.py");
 }
 
-/// Who and what is there, for the scripts.
-fn setting_of(rig: &Rig) -> Value {
-    let told = |words: &str| rig.vpcectl(words).unwrap_or_else(|error| panic!("vpcectl {words}: {error}"));
-    let mut users = Map::new();
-    for (user, domain, project, role) in USERS {
-        told(&format!("create user {user} --domain {domain} --project {project} --role {role}"));
-        let key = told(&format!("create key {user}"));
-        let (access, secret) = (key.text("access"), key.text("secret"));
-        users.insert(user.into(), json!({ "domain": domain, "project": project, "key": access, "secret": secret }));
-    }
-    let backend = |(name, address): (&str, &str)| {
-        let made = told(&format!("create backend --vpc provider --kind vm --address {address}"));
-        (name.to_owned(), made.at("id").clone())
-    };
-    let vpcs = told("get vpcs");
-    let vpc = |vpc: &Value| {
-        let name = vpc["name"].as_str().expect("a name").to_owned();
-        (name, json!({ "id": vpc["id"], "subnets": vpc["subnet_ids"] }))
-    };
-    let vpcs: Map<_, _> = vpcs.at("vpcs").as_array().expect("a list of VPCs").iter().map(vpc).collect();
-    json!({
-        "url": URL,
-        "certificate": rig.home().join("state/api.crt"),
-        "region": "region-1",
-        "users": users,
-        "token": told("create token consumer").text("token"),
-        "vpcs": vpcs,
-        "backends": BACKENDS.map(backend).into_iter().collect::<Map<_, _>>(),
-        "cloud": Ipv4Addr::from(CLOUD),
-        "dns": { "client": port::NAMES, "server": port::NAMES_SERVER },
-        "echo": { "client": port::ECHO, "server": port::ECHO_SERVER },
-        "client_network": format!("/run/netns/{}", rig.client(1).name()),
-        "backend_network": format!("/run/netns/{}", rig.backend(1).name()),
-        "socket": socket(rig),
-        "vpcectl": [binary("VPCECTL"), "--socket".to_owned(), socket(rig)],
-    })
-}
-
-/// Where the agent listens for `vpcectl`.
-fn socket(rig: &Rig) -> String {
-    rig.home().join("vpce.sock").display().to_string()
+#[test]
+fn row_17_a_request_that_was_changed_after_the_sdk_signed_it_is_refused_over_https() {
+    Stage::new(FEW).requests(figure(400, 10_000)).play("mutations.py");
 }

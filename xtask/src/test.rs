@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The scorecard: number and promise. The tests of a row have names that begin with `row_NN_`.
-const ROWS: [(u8, &str); 15] = [
+const ROWS: [(u8, &str); 17] = [
     (1, "counters exact"),
     (2, "limit exact"),
     (3, "load held"),
@@ -27,6 +27,8 @@ const ROWS: [(u8, &str); 15] = [
     (13, "SYN flood"),
     (14, "link flap"),
     (15, "store"),
+    (16, "API"),
+    (17, "signing"),
 ];
 
 /// The end-to-end tests that run on each hook: real traffic on rigs, and made frames.
@@ -154,6 +156,7 @@ mod tests {
             "build_and_load",
             "cli",
             "deploy",
+            "documented",
             "hooks",
             "idle",
             "oracle",
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_known_is_answered_by_those_that_are() {
-        let error = Which::asked(Some(&[5, 16])).expect_err("row 16").to_string();
-        assert!(error.contains("no row 16") && error.contains("\n   5  bad input"), "{error}");
+        let error = Which::asked(Some(&[5, 18])).expect_err("row 18").to_string();
+        assert!(error.contains("no row 18") && error.contains("\n   5  bad input"), "{error}");
     }
 }

@@ -38,7 +38,8 @@ pub const ITEMS: &[Item] = &[
     Item::tool("systemd-analyze", "systemd"),
     Item::new(Rig, "bpffs", bpffs, mount_bpffs),
     Item::new(Rig, "python3-venv", venv, add_venv),
-    Item::new(Rig, "vendor's SDK", sdk, install_sdk),
+    Item::tool("jq", "jq"),
+    Item::new(Rig, "clients of the API", clients, install_clients),
     Item::contestant("nft", "nftables"),
     Item::contestant("haproxy", "haproxy"),
 ];
@@ -166,32 +167,33 @@ fn add_venv() -> Plan {
     Plan::Install { packages: vec!["python3-venv"], commands: Vec::new() }
 }
 
-/// The vendor's own client of the API, which the API is held to, and its core: in one version.
-const SDK: [&str; 2] = ["huaweicloudsdkvpcep", "huaweicloudsdkcore"];
-const SDK_VERSION: &str = "3.1.219";
+/// What tests the API: the vendor's own client and its core, in one version, and what makes requests up.
+const PACKAGES: [(&str, &str); 3] =
+    [("huaweicloudsdkvpcep", "3.1.219"), ("huaweicloudsdkcore", "3.1.219"), ("schemathesis", "4.32.5")];
 
-fn sdk() -> Result<String> {
-    ensure!(sdk_dir().is_dir(), "no {}", sdk_dir().display());
-    let mut python = Command::new(sdk_dir().join("bin/python"));
-    python.args(["-c", "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"]).args(SDK);
-    let versions = cmd::output(&mut python)?;
-    ensure!(versions.split_whitespace().all(|version| version == SDK_VERSION), "another version: {}", versions.trim());
-    Ok(sdk_dir().display().to_string())
+fn clients() -> Result<String> {
+    ensure!(clients_dir().is_dir(), "no {}", clients_dir().display());
+    let mut python = Command::new(clients_dir().join("bin/python"));
+    python.args(["-c", "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"]);
+    let versions = cmd::output(python.args(PACKAGES.map(|(name, _)| name)))?;
+    let wanted = PACKAGES.map(|(_, version)| version);
+    ensure!(versions.split_whitespace().eq(wanted), "versions {}, not {}", versions.trim(), wanted.join(" "));
+    Ok(clients_dir().display().to_string())
 }
 
-fn install_sdk() -> Plan {
-    let dir = sdk_dir();
+fn install_clients() -> Plan {
+    let dir = clients_dir();
     let mut venv = command("python3", ["-m", "venv", "--clear"]);
     venv.arg(&dir);
     // By `env`, so that it is shown which Python that is.
     let mut pip = command("env", [dir.join("bin/python")]);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.args(SDK.map(|package| format!("{package}=={SDK_VERSION}")));
+    pip.args(PACKAGES.map(|(name, version)| format!("{name}=={version}")));
     Plan::Install { packages: Vec::new(), commands: vec![venv, pip] }
 }
 
 /// A Python of its own, beside what cargo builds.
-fn sdk_dir() -> PathBuf {
+fn clients_dir() -> PathBuf {
     cmd::target_dir().join("sdk")
 }
 
