@@ -50,7 +50,7 @@ parameters! {
     DescribedService: [], [part("endpoint_service_name"), ("id", schema("vpc_endpoint_service_id"))], false;
     /// The endpoints of a service.
     Connections: ["vpc_endpoint_service_id"],
-        [("id", schema("vpc_endpoint_id")), ("marker_id", number(i64::from(u32::MAX))), ("status", states(&EndpointState::ALL.map(EndpointState::name)))], true;
+        [("id", text()), ("marker_id", number(i64::from(u32::MAX))), ("status", states(&EndpointState::ALL.map(EndpointState::name)))], true;
     /// The permissions of a service.
     Permissions: ["vpc_endpoint_service_id"], [part("permission")], true;
     /// The endpoints of a project.
@@ -76,14 +76,13 @@ fn parameter(name: &str, schema: ObjectBuilder, required: Required) -> Parameter
 
 /// What a parameter of a name is, wherever it is.
 fn schema(name: &str) -> ObjectBuilder {
-    let text = ObjectBuilder::new().schema_type(Type::String);
     match name {
         "sort_key" => states(&["create_at", "update_at", "created_at", "updated_at"]),
         "sort_dir" => states(&["desc", "asc"]),
         "limit" => number(1000).default(Some(10.into())).description(Some("How many at most")),
         "offset" => number(i64::from(i32::MAX)).default(Some(0.into())).description(Some("How many to skip")),
         "resource_type" => states(&["endpoint_service", "endpoint"]),
-        "project_id" => text.min_length(Some(1)).description(Some("The project")),
+        "project_id" => text().min_length(Some(1)).description(Some("The project")),
         _ => uuid(),
     }
 }
@@ -100,10 +99,13 @@ fn number(most: i64) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_i64)).maximum(Some(most))
 }
 
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
 /// A filter by a part of a text.
 fn part(name: &'static str) -> (&'static str, ObjectBuilder) {
-    let text = ObjectBuilder::new().schema_type(Type::String);
-    (name, text.description(Some("A part of it, in letters of either case")))
+    (name, text().description(Some("A part of it, in letters of either case")))
 }
 
 /// How every operation can fail.
