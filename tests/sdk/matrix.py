@@ -265,7 +265,7 @@ def main(path):
         tokens[role] = gateway_operator.ask(story, "POST", f"/operator/users/role-{number}/tokens", {})["token"]
 
     cells, strange = try_all(gateway, tokens, places), try_strangers(gateway, places[0])
-    print(f"row 16: {len(names)} operations x {len(ROLES)} roles x {len(places)} places: {cells} cells as they shall be")
+    print(f"row 16: {len(names)} operations x {len(ROLES)} roles x {len(places)} places: {cells} cells as told")
     print(f"row 16: {strange} requests without credentials that count, 0 let in")
 
 

@@ -1,4 +1,4 @@
-"""Requests that the vendor's SDK signed, changed in one place on their way: none is taken, and the one as it was is taken once."""
+"""Requests that the vendor's SDK signed, changed in one place on their way: none is taken, but each as it was."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-//! The HTTPS API as the vendor's own Python SDK, unmodified, uses it: the scripts of `tests/sdk`.
+//! The HTTPS API as the vendor's own Python SDK, unmodified, uses it, and as nobody should: the scripts of `tests/sdk`.
 
 use vpce_tests::{scorecard::figure, story::Stage};
 
