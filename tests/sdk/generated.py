@@ -19,7 +19,7 @@ from tenant import becomes
 NOT_HELD = "positive_data_acceptance"
 SOME = 8
 # Of all requests, so many are for one operation; and not more at once than fit into memory.
-EXAMPLES_OF, MOST_EXAMPLES = 40, 1000
+EXAMPLES_OF, MOST_EXAMPLES = 48, 1000
 CONFIG = """
 [generation]
 database = "none"
