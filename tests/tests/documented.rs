@@ -43,7 +43,7 @@ fn every_example_of_the_api_page_runs_as_it_is_written() {
     let mut script = PLACES.to_owned();
     for block in &rest {
         if block.starts_with("import ") {
-            script += &format!("python - <<'END'\n{block}END\n");
+            script.extend(["python - <<'END'\n", block, "END\n"]);
         } else {
             script += block;
         }
@@ -67,7 +67,7 @@ fn blocks(page: &str) -> Vec<String> {
     for line in page.lines() {
         let within = blocks.last_mut().expect("a block");
         match line.strip_prefix("    ") {
-            Some(code) => *within += &format!("{code}\n"),
+            Some(code) => within.extend([code, "\n"]),
             None if line.is_empty() && !within.is_empty() => within.push('\n'),
             None if within.is_empty() => {}
             None => blocks.push(String::new()),
