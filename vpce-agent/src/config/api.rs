@@ -4,12 +4,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     Cause,
+    endpoint::MAX_CONNECTIONS,
     report::Read,
     rule,
     table::{Keys, Table},
     value::{Value, each},
 };
-use crate::model::{Api, Identity, Limits};
+use crate::model::{Api, Connections, Identity, Limits};
 
 const KEYS: Keys = &[
     ("listen", r#"listen = "127.0.0.1:8443""#),
@@ -20,6 +21,8 @@ const KEYS: Keys = &[
     ("timeout_secs", "timeout_secs = 30"),
     ("max_requests", "max_requests = 256"),
     ("requests_per_sec", "requests_per_sec = 100"),
+    ("basic_connections", "basic_connections = 3000"),
+    ("professional_connections", "professional_connections = 1000000"),
 ];
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
@@ -45,13 +48,19 @@ fn section(table: Table<'_>) -> Read<Api> {
     let secs = integer("timeout_secs", DEFAULT_SECS, 1, 3600);
     let requests = integer("max_requests", DEFAULT_REQUESTS, 1, 65536);
     let per_sec = integer("requests_per_sec", DEFAULT_PER_SEC, 1, 1_000_000);
+    let default = Connections::default();
+    let basic = integer("basic_connections", default.basic, 1, MAX_CONNECTIONS);
+    // Who upgrades an endpoint never gets less.
+    let least = basic.unwrap_or(1);
+    let professional = integer("professional_connections", default.professional, least, MAX_CONNECTIONS);
+    let connections = Connections { basic: basic?, professional: professional? };
     let limits = Limits {
         body: body? as usize,
         time: Duration::from_secs(secs?.into()),
         requests: requests? as usize,
         per_sec: per_sec?,
     };
-    Ok(Api { listen: listen?, identity: identity?, names: names?, limits })
+    Ok(Api { listen: listen?, identity: identity?, names: names?, limits, connections })
 }
 
 fn listen(value: Value<'_>) -> Read<SocketAddr> {

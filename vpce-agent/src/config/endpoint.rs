@@ -31,7 +31,7 @@ const KEYS: Keys = &[
 
 /// Guide §1.4.
 const DEFAULT_CONNECTIONS: u32 = 3000;
-const MAX_CONNECTIONS: u32 = 1_000_000;
+pub(super) const MAX_CONNECTIONS: u32 = 1_000_000;
 
 const GATEWAY: &str = "an endpoint of a service of type gateway";
 

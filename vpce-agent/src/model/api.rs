@@ -13,6 +13,8 @@ pub struct Api {
     pub names: Vec<String>,
     /// What one client can take of it.
     pub limits: Limits,
+    /// What endpoints that it makes have room for.
+    pub connections: Connections,
 }
 
 /// The files of a certificate, in PEM.
@@ -35,4 +37,20 @@ pub struct Limits {
     pub requests: usize,
     /// Requests of one access key or token in a second; as many can come at once.
     pub per_sec: u32,
+}
+
+/// Open connections of an endpoint at most, by what it was made or upgraded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Of a basic one.
+    pub basic: u32,
+    /// Of a professional one.
+    pub professional: u32,
+}
+
+impl Default for Connections {
+    /// The guide's figures (§1.4).
+    fn default() -> Self {
+        Self { basic: 3000, professional: 1_000_000 }
+    }
 }

@@ -27,7 +27,7 @@ use ipnet::Ipv4Net;
 use vpce_common::layout::{ADDRESS_SLOTS, MAX_SLOTS};
 
 pub use self::{
-    api::{Api, Identity, Limits},
+    api::{Api, Connections, Identity, Limits},
     attachment::{Attachment, Segment, Vxlan},
     hook::{Hook, Kind, Mode, Site},
     part::Part,

@@ -15,11 +15,17 @@ use rustls::{
 use super::*;
 use crate::{
     api::{ServeError, Server},
-    model::{Api, Identity},
+    model::{Api, Connections, Identity},
 };
 
 fn api(listen: SocketAddr) -> Api {
-    Api { listen, identity: None, names: vec!["vpce.example".to_owned()], limits: LIMITS }
+    Api {
+        listen,
+        identity: None,
+        names: vec!["vpce.example".to_owned()],
+        limits: LIMITS,
+        connections: Connections::default(),
+    }
 }
 
 fn start(dir: &Path) -> Server {

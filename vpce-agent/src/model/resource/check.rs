@@ -12,7 +12,7 @@ use super::{
     item::Mapping,
     request::{PortMapping, Tag},
 };
-use crate::model::{Dial, Permission, Port, Protocol, rule};
+use crate::model::{Connections, Desired, Dial, Permission, Port, Protocol, rule};
 
 /// How much there may be of what; the guide's figures by default (§1.4, §2.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Limits {
     pub services: u32,
     /// Endpoints of a tenant that has no quota of its own.
     pub endpoints: u32,
+    /// Connections of an endpoint.
+    pub connections: Connections,
     /// Tags of a resource.
     pub tags: usize,
     /// Characters of a tag's key.
@@ -40,6 +42,7 @@ impl Default for Limits {
         Self {
             services: 20,
             endpoints: 50,
+            connections: Connections::default(),
             tags: 10,
             tag_key: 36,
             tag_value: 43,
@@ -53,6 +56,12 @@ impl Default for Limits {
 const MAX_DESCRIPTION: usize = 512;
 
 impl Limits {
+    /// Those that the file sets, and the others by default.
+    pub(super) fn of(desired: &Desired) -> Self {
+        let connections = desired.api.as_ref().map(|api| api.connections).unwrap_or_default();
+        Self { connections, ..Self::default() }
+    }
+
     /// Tags of a request, which may not repeat a key.
     pub(super) fn tags(self, tags: &[Tag]) -> Result<BTreeMap<String, String>, Refusal> {
         let mut read = BTreeMap::new();

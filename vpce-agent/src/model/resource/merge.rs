@@ -28,7 +28,7 @@ impl Resources {
     pub(super) fn empty(desired: &Desired) -> Self {
         Self {
             world: Arc::new(World::new(desired)),
-            limits: Limits::default(),
+            limits: Limits::of(desired),
             services: OrdMap::new(),
             endpoints: OrdMap::new(),
             backends: OrdMap::new(),

@@ -192,6 +192,23 @@ fn an_endpoint_becomes_professional_after_its_service() {
 }
 
 #[test]
+fn endpoints_get_the_connections_that_the_file_had_for_them_at_the_start() {
+    let section =
+        |basic, more| format!("{FILE}\n[api]\nbasic_connections = {basic}\nprofessional_connections = {more}");
+    let mut resources = Resources::new(&desired(&section(50, 60)), AT).with_file(&desired(&section(70, 80)), AT);
+    let (red, blue, service) = (tenant("red"), tenant("blue"), service(&mut resources, 10, false));
+    let id = endpoint(&mut resources, 1, service);
+    let connections = |resources: &Resources| {
+        let part = resources.desired(&[Key::Endpoint(id)]);
+        part.endpoints[&id.to_string()].as_ref().unwrap().max_connections
+    };
+    assert_eq!(connections(&resources), 50);
+    resources.upgrade_service(&blue, AT, service).unwrap();
+    resources.upgrade_endpoint(&red, AT, id, &body(json!({ "action": "start" }))).unwrap();
+    assert_eq!(connections(&resources), 60);
+}
+
+#[test]
 fn the_dataplane_gets_names_of_the_file_and_ids_of_the_rest() {
     let mut resources = resources();
     let service = service(&mut resources, 10, false);

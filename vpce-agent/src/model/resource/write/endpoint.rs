@@ -12,11 +12,6 @@ use crate::model::resource::{
     request::{CreateEndpoint, UpdatePolicy, UpdateRouteTables, UpdateWhitelist, UpgradeEndpoint},
 };
 
-/// Connections of a basic endpoint (guide §1.4).
-const BASIC: u32 = 3000;
-/// Connections of a professional endpoint.
-const PROFESSIONAL: u32 = 1_000_000;
-
 impl Resources {
     /// Operation 19.
     ///
@@ -65,7 +60,7 @@ impl Resources {
             consent: if service.approval { Consent::Pending } else { Consent::Approved },
             was_approved: !service.approval,
             marker,
-            max_connections: BASIC,
+            max_connections: self.limits.connections.basic,
             dns: request.enable_dns.unwrap_or(false) && !service.is_gateway(),
             whitelist,
             whitelist_counts: request.enable_whitelist.unwrap_or(false),
@@ -180,7 +175,8 @@ impl Resources {
             let (what, allowed) = (format!("endpoint service {}", endpoint.service), "its owner upgrades it first");
             return Err(Refusal::State { what, state: "basic", allowed });
         }
-        self.put_endpoint(Endpoint { professional: true, max_connections: PROFESSIONAL, updated_at: at, ..endpoint });
+        let max_connections = self.limits.connections.professional;
+        self.put_endpoint(Endpoint { professional: true, max_connections, updated_at: at, ..endpoint });
         Ok(())
     }
 
