@@ -6,7 +6,7 @@ use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use super::{
-    BackendId, EndpointId, ServiceId, VpcId,
+    BackendId, EndpointId, Key, ServiceId, VpcId,
     addresses::Addresses,
     item::{Backend, Endpoint, Owner, Service},
 };
@@ -15,7 +15,7 @@ use crate::model::Dial;
 /// A tenant, none: the operator; and its project, none: all of them.
 pub(super) type Place = (Option<String>, String);
 
-/// How many resources that count for its quota a tenant has.
+/// How many resources there are of a tenant's, or in a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Used {
     pub(super) services: u32,
@@ -30,13 +30,20 @@ pub(super) struct Index {
     pub(super) connections: OrdSet<(ServiceId, u64, EndpointId)>,
     /// How many of them are creating or accepted.
     active: OrdMap<ServiceId, u32>,
+    /// Of each tenant, those that count for its quota.
     used: OrdMap<String, Used>,
+    /// In each place, all.
+    counts: OrdMap<Place, Used>,
     /// What each backend publishes.
     published: OrdSet<(BackendId, Dial, ServiceId)>,
     pub(super) addresses: Addresses,
     /// Endpoints of services of type gateway.
     pub(super) gateways: OrdSet<(VpcId, EndpointId)>,
     pub(super) markers: OrdMap<u32, EndpointId>,
+    /// What was deleted, and is not let go of yet.
+    pub(super) deleting: OrdSet<Key>,
+    /// Services that have a standby backend, and are there to stay.
+    pub(super) with_standby: OrdSet<ServiceId>,
     /// Services that all may use.
     pub(super) public: OrdSet<(u64, ServiceId)>,
 }
@@ -50,6 +57,12 @@ impl Index {
         if service.is_public() {
             self.public.insert((service.created_at, service.id));
         }
+        if service.deleting {
+            self.deleting.insert(Key::Service(service.id));
+        } else if service.standby.is_some() {
+            self.with_standby.insert(service.id);
+        }
+        self.counts.entry(place(&service.owner)).or_default().services += 1;
         if let Some(domain) = counted(&service.owner) {
             self.used.entry(domain).or_default().services += 1;
         }
@@ -61,8 +74,11 @@ impl Index {
             self.published.remove(&(backend, mapping, service.id));
         }
         self.public.remove(&(service.created_at, service.id));
+        self.deleting.remove(&Key::Service(service.id));
+        self.with_standby.remove(&service.id);
+        uncount(&mut self.counts, place(&service.owner), |used| used.services -= 1);
         if let Some(domain) = counted(&service.owner) {
-            self.uncount(domain, |used| used.services -= 1);
+            uncount(&mut self.used, domain, |used| used.services -= 1);
         }
     }
 
@@ -78,6 +94,10 @@ impl Index {
         if active {
             self.activate(endpoint.service);
         }
+        if endpoint.deleting {
+            self.deleting.insert(Key::Endpoint(endpoint.id));
+        }
+        self.counts.entry(place(&endpoint.owner)).or_default().endpoints += 1;
         if let Some(domain) = counted(&endpoint.owner) {
             self.used.entry(domain).or_default().endpoints += 1;
         }
@@ -94,8 +114,10 @@ impl Index {
         if active {
             self.deactivate(endpoint.service);
         }
+        self.deleting.remove(&Key::Endpoint(endpoint.id));
+        uncount(&mut self.counts, place(&endpoint.owner), |used| used.endpoints -= 1);
         if let Some(domain) = counted(&endpoint.owner) {
-            self.uncount(domain, |used| used.endpoints -= 1);
+            uncount(&mut self.used, domain, |used| used.endpoints -= 1);
         }
     }
 
@@ -123,6 +145,11 @@ impl Index {
         self.active.get(&service).copied().unwrap_or(0)
     }
 
+    /// How many there are in a place.
+    pub(super) fn count(&self, place: &Place) -> Used {
+        self.counts.get(place).copied().unwrap_or_default()
+    }
+
     pub(super) fn used(&self, domain: &str) -> Used {
         self.used.get(domain).copied().unwrap_or_default()
     }
@@ -140,15 +167,15 @@ impl Index {
         let found = self.published.range((backend, least, ServiceId(Uuid::nil()))..).next();
         found.filter(|(of, ..)| *of == backend).map(|&(.., service)| service)
     }
+}
 
-    fn uncount(&mut self, domain: String, less: impl FnOnce(&mut Used)) {
-        let mut used = self.used(&domain);
-        less(&mut used);
-        if used == Used::default() {
-            self.used.remove(&domain);
-        } else {
-            self.used.insert(domain, used);
-        }
+fn uncount<K: Ord + Clone>(counts: &mut OrdMap<K, Used>, of: K, less: impl FnOnce(&mut Used)) {
+    let mut used = counts.get(&of).copied().unwrap_or_default();
+    less(&mut used);
+    if used == Used::default() {
+        counts.remove(&of);
+    } else {
+        counts.insert(of, used);
     }
 }
 

@@ -90,12 +90,9 @@ impl Resources {
         }
     }
 
-    /// Services that have a standby backend.
+    /// Services that have a standby backend, and are there to stay.
     pub fn with_standby(&self) -> impl Iterator<Item = ServiceId> {
-        self.services
-            .values()
-            .filter(|service| service.standby.is_some() && !service.deleting)
-            .map(|service| service.id)
+        self.index.with_standby.iter().copied()
     }
 
     /// Has a service led to its standby backend, or from there back to the first one: the other does not answer.
@@ -122,10 +119,7 @@ impl Resources {
 
     /// Ids of what was deleted and not let go of yet.
     pub fn deleting(&self) -> impl Iterator<Item = Key> {
-        let services =
-            self.services.values().filter(|service| service.deleting).map(|service| Key::Service(service.id));
-        let endpoints = self.endpoints.values().filter(|endpoint| endpoint.deleting);
-        services.chain(endpoints.map(|endpoint| Key::Endpoint(endpoint.id)))
+        self.index.deleting.iter().cloned()
     }
 
     fn service_of(&self, service: &Service) -> Option<model::Service> {

@@ -42,12 +42,18 @@ impl Resources {
                     && vpc.is_none_or(|vpc| endpoint.vpc == vpc)
             })
         };
-        let mut found = self.endpoint_ids_of(by);
-        if name.is_some() || part.is_some() || vpc.is_some() {
-            found.retain(|(_, id)| fits(*id));
-        }
-        let (ids, total_count) =
-            page.cut(found, |id| self.endpoints.get(&id).map_or(0, |endpoint| endpoint.updated_at));
+        let is_filtered = name.is_some() || part.is_some() || vpc.is_some();
+        let (ids, total_count) = if is_filtered || by.operator || !page.is_by_creation() {
+            let mut found = self.endpoint_ids_of(by);
+            if is_filtered {
+                found.retain(|(_, id)| fits(*id));
+            }
+            page.cut(found, |id| self.endpoints.get(&id).map_or(0, |endpoint| endpoint.updated_at))
+        } else {
+            let count = |place| self.index.count(&place).endpoints as usize;
+            let ids = page.cut_of(Self::places(by).map(|place| self.endpoint_ids_in(place)));
+            (ids, Self::places(by).map(count).sum())
+        };
         let endpoints = ids.iter().filter_map(|id| self.endpoints.get(id));
         Ok(Endpoints {
             endpoints: endpoints.map(|endpoint| self.endpoint_details(by, endpoint)).collect(),
@@ -66,11 +72,12 @@ impl Resources {
             let all = self.endpoints.values().filter(|endpoint| Self::lists(by, &endpoint.owner));
             return all.map(|endpoint| (endpoint.created_at, endpoint.id)).collect();
         }
-        let range = |place: Place| {
-            let all = (place.clone(), 0, EndpointId(Uuid::nil()))..=(place, u64::MAX, EndpointId(Uuid::max()));
-            self.index.endpoints.range(all).map(|&(_, at, id)| (at, id))
-        };
-        Self::places(by).flat_map(range).collect()
+        Self::places(by).flat_map(|place| self.endpoint_ids_in(place)).collect()
+    }
+
+    fn endpoint_ids_in(&self, place: Place) -> impl DoubleEndedIterator<Item = (u64, EndpointId)> {
+        let all = (place.clone(), 0, EndpointId(Uuid::nil()))..=(place, u64::MAX, EndpointId(Uuid::max()));
+        self.index.endpoints.range(all).map(|&(_, at, id)| (at, id))
     }
 
     /// The full name of an endpoint's service.

@@ -44,6 +44,29 @@ impl Page {
         Ok(Self { by_update: false, ascending: true, limit, offset })
     }
 
+    /// Whether it is of a list in the order in which its items were made.
+    pub(super) const fn is_by_creation(self) -> bool {
+        !self.by_update
+    }
+
+    /// The page of what is in several lists, each in that order from the first on. Takes of each no more than
+    /// there can be up to the end of the page.
+    pub(super) fn cut_of<I: Copy + Ord, L: DoubleEndedIterator<Item = (u64, I)>>(
+        self,
+        lists: impl Iterator<Item = L>,
+    ) -> Vec<I> {
+        let enough = self.offset + self.limit;
+        let mut items = Vec::new();
+        for list in lists {
+            if self.ascending {
+                items.extend(list.take(enough));
+            } else {
+                items.extend(list.rev().take(enough));
+            }
+        }
+        self.cut(items, |_| 0).0
+    }
+
     /// The page, and how many there are.
     ///
     /// Takes when each was made, in the order of that; `updated` says when one was changed last.

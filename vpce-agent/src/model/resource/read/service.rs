@@ -41,14 +41,21 @@ impl Resources {
             ServiceState::parse(text).ok_or_else(refusal)
         });
         let status = status.transpose()?;
-        let region = &self.world.region;
-        let found = self.services_of(by).filter(|service| {
-            has_part(&service.full_name(region), name)
-                && id.is_none_or(|part| has_part(&service.id.to_string(), Some(part)))
-                && status.is_none_or(|status| self.service_state(service) == status)
-        });
-        let found = found.map(|service| (service.created_at, service.id)).collect();
-        let (ids, total_count) = page.cut(found, |id| self.services.get(&id).map_or(0, |service| service.updated_at));
+        let is_filtered = name.is_some() || id.is_some() || status.is_some();
+        let (ids, total_count) = if is_filtered || by.operator || !page.is_by_creation() {
+            let region = &self.world.region;
+            let found = self.services_of(by).filter(|service| {
+                name.is_none_or(|part| has_part(&service.full_name(region), Some(part)))
+                    && id.is_none_or(|part| has_part(&service.id.to_string(), Some(part)))
+                    && status.is_none_or(|status| self.service_state(service) == status)
+            });
+            let found = found.map(|service| (service.created_at, service.id)).collect();
+            page.cut(found, |id| self.services.get(&id).map_or(0, |service| service.updated_at))
+        } else {
+            let count = |place| self.index.count(&place).services as usize;
+            let ids = page.cut_of(Self::places(by).map(|place| self.service_ids_in(place)));
+            (ids, Self::places(by).map(count).sum())
+        };
         let services = ids.iter().filter_map(|id| self.services.get(id));
         let endpoint_services = services.map(|service| self.service_details(by, service)).collect();
         Ok(Services { endpoint_services, total_count })
@@ -194,13 +201,15 @@ impl Resources {
 
     /// The services of the caller's project; of an operator without one: all.
     pub(super) fn services_of(&self, by: &Caller) -> impl Iterator<Item = &Arc<Service>> {
-        let range = |place: Place| {
-            let all = (place.clone(), 0, ServiceId(Uuid::nil()))..=(place, u64::MAX, ServiceId(Uuid::max()));
-            self.index.services.range(all).filter_map(|(.., id)| self.services.get(id))
-        };
+        let range = |place| self.service_ids_in(place).filter_map(|(_, id)| self.services.get(&id));
         let all = by.operator.then(|| self.services.values().filter(|service| Self::lists(by, &service.owner)));
         let own = (!by.operator).then(|| Self::places(by).flat_map(range));
         all.into_iter().flatten().chain(own.into_iter().flatten())
+    }
+
+    fn service_ids_in(&self, place: Place) -> impl DoubleEndedIterator<Item = (u64, ServiceId)> {
+        let all = (place.clone(), 0, ServiceId(Uuid::nil()))..=(place, u64::MAX, ServiceId(Uuid::max()));
+        self.index.services.range(all).map(|&(_, at, id)| (at, id))
     }
 
     /// Where what a tenant's list has is: what has no project, such as the file's, is in each.

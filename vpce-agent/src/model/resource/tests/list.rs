@@ -35,6 +35,32 @@ fn a_list_is_of_ten_the_newest_first_and_says_how_many_there_are() {
 }
 
 #[test]
+fn a_page_of_what_is_kept_in_order_is_that_of_the_list_that_is_sorted_whole() {
+    let mut resources = resources();
+    made(&mut resources);
+    // The file's are in a list of their own; a part that every name has makes it look at all.
+    for sort_dir in ["asc", "desc"] {
+        for (offset, limit) in [(0, 1), (0, 13), (1, 4), (12, 5), (13, 1), (0, 1000)] {
+            let query = |name| {
+                let query = json!({
+                    "sort_dir": sort_dir, "offset": offset.to_string(), "limit": limit.to_string(),
+                    "endpoint_service_name": name,
+                });
+                resources.list_endpoints(&tenant("red"), &body(query)).unwrap()
+            };
+            assert_eq!(query(""), query("region-1"), "{sort_dir} {offset} {limit}");
+        }
+    }
+    for limit in ["1", "10"] {
+        let query = |name| {
+            let query = json!({ "limit": limit, "endpoint_service_name": name });
+            resources.list_services(&tenant("blue"), &body(query)).unwrap()
+        };
+        assert_eq!(query(""), query("region-1"));
+    }
+}
+
+#[test]
 fn lists_are_filtered_by_parts_of_names_and_ids_and_by_vpc() {
     let mut resources = resources();
     let ids = made(&mut resources);
