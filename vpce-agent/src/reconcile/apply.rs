@@ -38,7 +38,9 @@ impl Kernel for Maps {
             Change::SetLink(number, link) => self.links.set(number, link),
             Change::SetBackend(number, backend) => self.backends.set(number, backend),
             Change::FillRing(number, ref endpoint) => fill(self, number, endpoint),
-            Change::SetEndpoint(number, endpoint) => self.endpoints.set(number, endpoint),
+            Change::SetEndpoint(number, endpoint) | Change::MakeEndpoint(number, endpoint) => {
+                self.endpoints.set(number, endpoint)
+            }
             Change::SetTransit(number, transit) => self.transit.set(number, transit),
             Change::SetAddress(key, number) => self.addresses.set(key, number),
             Change::SetPrefix(key, number) => self.prefixes.set(key, number),

@@ -42,6 +42,8 @@ pub enum Change {
     /// Makes all records of a new endpoint free.
     FillRing(u32, Endpoint),
     SetEndpoint(u32, Endpoint),
+    /// Of a number that was nobody's: no flow knows it.
+    MakeEndpoint(u32, Endpoint),
     SetTransit(u32, Transit),
     SetAddress(Local, u32),
     SetPrefix((u32, Prefix), u32),
@@ -93,6 +95,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     let mut changes = Vec::new();
     let plan = &mut changes;
     let mut endpoints = differing(&desired.endpoints, &observed.endpoints, NO_ENDPOINT);
+    let fresh: BTreeSet<u32> = endpoints.iter().filter(|(_, is, _)| is.slots == 0).map(|each| each.0).collect();
+    let write = |number| if fresh.contains(&number) { Change::MakeEndpoint } else { Change::SetEndpoint };
     let other: BTreeSet<u32> = endpoints.iter().filter(|(_, is, then)| is_other(is, then)).map(|each| each.0).collect();
 
     plan.extend(gone(&desired.ingress, &observed.ingress).map(Change::RemoveIngress));
@@ -110,7 +114,7 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(early.into_iter().map(Change::RemoveClient));
 
     for (number, is, _) in endpoints.iter_mut().filter(|(number, ..)| other.contains(number)) {
-        step(plan, *number, is, Endpoint { accepted: 0, ..*is });
+        step(plan, write(*number), *number, is, Endpoint { accepted: 0, ..*is });
     }
     if desired.settings != observed.settings {
         plan.push(Change::SetSettings(desired.settings));
@@ -128,12 +132,12 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
             plan.push(Change::FillRing(*number, *then));
         }
         if other.contains(number) {
-            step(plan, *number, is, Endpoint { accepted: 0, ..*then });
+            step(plan, write(*number), *number, is, Endpoint { accepted: 0, ..*then });
         }
         if then.accepted != 0 {
             // One that lists its ports from now on has none of them yet.
             let all_ports = if other.contains(number) { then.all_ports } else { is.all_ports | then.all_ports };
-            step(plan, *number, is, Endpoint { all_ports, ..*then });
+            step(plan, write(*number), *number, is, Endpoint { all_ports, ..*then });
         }
     }
     plan.extend(new(&desired.mappings, &observed.mappings).map(|(key, value)| Change::SetMapping(key, value)));
@@ -144,7 +148,7 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     plan.extend(prefixes.into_iter().rev().map(|(key, value)| Change::SetPrefix(key, value)));
     plan.extend(new(&desired.ingress, &observed.ingress).map(|(key, value)| Change::SetIngress(key, value)));
     for (number, is, then) in &mut endpoints {
-        step(plan, *number, is, *then);
+        step(plan, write(*number), *number, is, *then);
     }
     plan.extend(late.into_iter().map(Change::RemoveMapping));
     plan.extend(delisted.into_iter().map(Change::RemoveClient));
@@ -175,9 +179,15 @@ fn is_other(is: &Endpoint, then: &Endpoint) -> bool {
 }
 
 /// Writes an endpoint, unless it is that already.
-fn step(plan: &mut Vec<Change>, number: u32, is: &mut Endpoint, then: Endpoint) {
+fn step(
+    plan: &mut Vec<Change>,
+    write: impl FnOnce(u32, Endpoint) -> Change,
+    number: u32,
+    is: &mut Endpoint,
+    then: Endpoint,
+) {
     if *is != then {
-        plan.push(Change::SetEndpoint(number, then));
+        plan.push(write(number, then));
         *is = then;
     }
 }

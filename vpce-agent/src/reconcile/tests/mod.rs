@@ -158,7 +158,7 @@ impl Kernel for Maps {
                 assert!(!is_open, "the records of {number} change under its packets");
                 self.rings.insert(number, (endpoint.first_slot, endpoint.slots));
             }
-            Change::SetEndpoint(number, endpoint) => {
+            Change::SetEndpoint(number, endpoint) | Change::MakeEndpoint(number, endpoint) => {
                 let block = (endpoint.first_slot, endpoint.slots);
                 assert!(endpoint.accepted == 0 || self.rings[&number] == block, "{number} opens without free records");
                 set(endpoints, number, endpoint, &NO_ENDPOINT);

@@ -50,7 +50,7 @@ impl Turn {
     /// What is written to one endpoint, in order.
     fn writes(&self, number: u32) -> Vec<Endpoint> {
         let write = |change: &Change| match change {
-            Change::SetEndpoint(of, endpoint) if *of == number => Some(*endpoint),
+            Change::SetEndpoint(of, endpoint) | Change::MakeEndpoint(of, endpoint) if *of == number => Some(*endpoint),
             _ => None,
         };
         self.changes.iter().filter_map(write).collect()
@@ -68,7 +68,7 @@ fn leads(change: &Change) -> bool {
 }
 
 fn opens(change: &Change) -> bool {
-    matches!(change, Change::SetEndpoint(_, endpoint) if endpoint.accepted != 0)
+    matches!(change, Change::SetEndpoint(_, is) | Change::MakeEndpoint(_, is) if is.accepted != 0)
 }
 
 #[test]
@@ -89,7 +89,8 @@ fn a_new_endpoint_is_filled_then_opened_then_led_to() {
     let is = turn.after.endpoints[&0];
     let filled = turn.first(|change| *change == Change::FillRing(0, is));
     assert_eq!(turn.writes(0), [Endpoint { accepted: 0, ..is }, is]);
-    assert!(filled < turn.first(|change| matches!(change, Change::SetEndpoint(..))));
+    assert!(filled < turn.first(|change| matches!(change, Change::MakeEndpoint(..))));
+    assert!(!turn.changes.iter().any(Change::is_known_to_flows), "flows that are there go on by what they know");
     assert!(turn.last(|change| matches!(change, Change::SetTransit(..))) < turn.first(opens));
     assert!(turn.last(opens) < turn.first(leads));
     assert_eq!(turn.last(leads) + 1, turn.changes.len());

@@ -124,7 +124,9 @@ impl Host {
                 self.last = None;
                 return;
             }
+            let known = self.known();
             self.maps.change(change).unwrap();
+            assert!(change.is_known_to_flows() || self.known() == known, "flows go on by what was before {change:?}");
             self.check(&before, &after);
         }
         assert_eq!(self.maps.entries, after.entries);
@@ -132,6 +134,17 @@ impl Host {
         assert_eq!(plan(&entries, &observe(&self.maps, &entries, Some(&entries)).unwrap()), []);
         self.check_answers();
         self.last = Some(entries);
+    }
+
+    /// What the flows that live go by within an epoch.
+    fn known(&self) -> Vec<(u32, Endpoint, Backend, Link)> {
+        let live = |flow: &&Flow| self.maps.endpoint(flow.number).generation == flow.endpoint.generation;
+        let known = |flow: &Flow| {
+            let endpoint = self.maps.endpoint(flow.number);
+            let backend = self.maps.backend(endpoint.backend);
+            (flow.number, endpoint, backend, self.maps.link(backend.link))
+        };
+        self.flows.iter().filter(live).map(known).collect()
     }
 
     /// Between two writes: a client meets the old endpoint, the new one or none, but not none where
