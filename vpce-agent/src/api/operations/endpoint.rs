@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
 #[utoipa::path(post, path = "/v1/{project_id}/vpc-endpoints", operation_id = "create_endpoint", tag = "endpoints",
     params(Project), responses((status = 200, description = "The endpoint", body = EndpointDetails), Failures))]
 async fn create(ask: Ask, Json(request): Json<CreateEndpoint>) -> Answer<EndpointDetails> {
-    let id = EndpointId(Uuid::new_v4());
+    let id = EndpointId(Uuid::now_v7());
     let made = ask.write(Action::EndpointsCreate, id, move |all, by, at| all.create_endpoint(by, at, id, &request));
     made.await.map(Json)
 }

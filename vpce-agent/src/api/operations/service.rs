@@ -37,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Handle> {
     tag = "endpoint services", params(Project),
     responses((status = 200, description = "The service", body = ServiceDetails), Failures))]
 async fn create(ask: Ask, Json(request): Json<CreateService>) -> Answer<ServiceDetails> {
-    let id = ServiceId(Uuid::new_v4());
+    let id = ServiceId(Uuid::now_v7());
     let made = ask.write(Action::ServicesCreate, id, move |all, by, at| all.create_service(by, at, id, &request));
     made.await.map(Json)
 }

@@ -36,7 +36,7 @@ async fn backends(ask: Ask) -> Json<Backends> {
 }
 
 async fn create(ask: Ask, Json(request): Json<CreateBackend>) -> Answer<BackendDetails> {
-    let id = BackendId(Uuid::new_v4());
+    let id = BackendId(Uuid::now_v7());
     let made = ask.change("operator:backends:create", id, move |state, by, at| {
         let CreateBackend { vpc, kind, address } = request;
         let vpc = state.resources.vpc_named(&vpc).ok_or(Refusal::VpcAbsent { id: vpc })?;
