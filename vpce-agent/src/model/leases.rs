@@ -250,6 +250,12 @@ impl Leases {
         u32::try_from(place).ok()
     }
 
+    /// Numbers of leases that serve no longer, and are held for their flows.
+    pub fn ending(&self) -> impl Iterator<Item = u32> {
+        let ending = self.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving);
+        ending.map(|(number, _)| *number)
+    }
+
     /// Number of what answers for a service in a VPC.
     #[must_use]
     pub fn backend(&self, vpc: u16, target: &Target) -> Option<u32> {

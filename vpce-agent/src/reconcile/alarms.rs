@@ -66,13 +66,20 @@ alarms! {
     MapFull = "map-full", "no room is left for a further port mapping, prefix or address: use another gateway";
 }
 
-/// What was read of an endpoint at one look.
+/// Packets of an endpoint that were dropped for want of room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct Drops {
     /// Drops for `limit-reached`.
     pub limit_reached: u64,
     /// Drops for `no-free-slot`.
     pub no_free_slot: u64,
+}
+
+/// What was read of an endpoint at one look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// What it dropped until then.
+    pub drops: Drops,
     /// Open connections.
     pub open: u32,
     /// Those whose handshake is not complete.
@@ -85,7 +92,8 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub struct Alarms {
     raised: BTreeMap<(Alarm, Option<String>), Raised>,
-    endpoints: BTreeMap<String, Counts>,
+    /// Of endpoints that have dropped any.
+    drops: BTreeMap<String, Drops>,
     internal: u64,
 }
 
@@ -96,9 +104,9 @@ struct Raised {
 }
 
 impl Alarms {
-    /// Takes an endpoint's counters as they were found: what was dropped before is nobody's alarm.
-    pub fn expect(&mut self, endpoint: &str, counts: Counts) {
-        self.endpoints.insert(endpoint.to_owned(), counts);
+    /// Takes an endpoint's drops as they were found: what was dropped before is nobody's alarm.
+    pub fn expect(&mut self, endpoint: &str, drops: Drops) {
+        self.note(endpoint, drops);
     }
 
     /// Takes the gateway's drops for `internal` as they were found.
@@ -108,11 +116,11 @@ impl Alarms {
 
     /// Notes what was read of an endpoint.
     pub fn endpoint(&mut self, name: &str, now: Counts, at: Instant) {
-        let last = self.endpoints.insert(name.to_owned(), now).unwrap_or_default();
-        if grew(last.limit_reached, now.limit_reached) || now.open >= now.limit {
+        let last = self.note(name, now.drops);
+        if grew(last.limit_reached, now.drops.limit_reached) || now.open >= now.limit {
             self.see(Alarm::LimitReached, Some(name), at);
         }
-        if grew(last.no_free_slot, now.no_free_slot) {
+        if grew(last.no_free_slot, now.drops.no_free_slot) {
             self.see(Alarm::NoFreeSlot, Some(name), at);
         }
         if now.half_open > now.limit / 2 {
@@ -144,7 +152,7 @@ impl Alarms {
 
     /// Clears the alarms whose cause was not seen for long, and those of endpoints that are gone.
     pub fn clear_old(&mut self, is_endpoint: impl Fn(&str) -> bool, at: Instant) {
-        self.endpoints.retain(|name, _| is_endpoint(name));
+        self.drops.retain(|name, _| is_endpoint(name));
         self.keep(|(_, endpoint), raised| {
             at.saturating_duration_since(raised.seen) < QUIET && endpoint.as_deref().is_none_or(&is_endpoint)
         });
@@ -170,6 +178,15 @@ impl Alarms {
         self.raised.iter().map(status).collect()
     }
 
+    /// Remembers an endpoint's drops; answers what they were. Of most there are none: nothing is kept of these.
+    fn note(&mut self, endpoint: &str, drops: Drops) -> Drops {
+        let last = match drops {
+            Drops { limit_reached: 0, no_free_slot: 0 } => self.drops.remove(endpoint),
+            _ => self.drops.insert(endpoint.to_owned(), drops),
+        };
+        last.unwrap_or_default()
+    }
+
     fn keep(&mut self, stays: impl Fn(&(Alarm, Option<String>), &Raised) -> bool) {
         self.raised.retain(|key, raised| {
             let stays = stays(key, raised);
@@ -193,7 +210,12 @@ mod tests {
 
     use super::*;
 
-    const QUIETLY: Counts = Counts { limit_reached: 0, no_free_slot: 0, open: 10, half_open: 5, limit: 100 };
+    const NO_DROPS: Drops = Drops { limit_reached: 0, no_free_slot: 0 };
+    const QUIETLY: Counts = Counts { drops: NO_DROPS, open: 10, half_open: 5, limit: 100 };
+
+    fn dropped(limit_reached: u64, no_free_slot: u64) -> Counts {
+        Counts { drops: Drops { limit_reached, no_free_slot }, ..QUIETLY }
+    }
 
     /// Names of the alarms, each with its endpoint.
     fn raised(alarms: &Alarms, at: Instant) -> Vec<(String, Option<String>)> {
@@ -204,7 +226,7 @@ mod tests {
     fn assert_seen(last: Counts, now: Counts, expected: Option<&str>) {
         let at = Instant::now();
         let mut alarms = Alarms::default();
-        alarms.expect("web", last);
+        alarms.expect("web", last.drops);
         alarms.endpoint("web", now, at);
         assert_eq!(alarms.of("web").as_deref(), expected);
         assert_eq!(alarms.of("other"), None);
@@ -213,10 +235,10 @@ mod tests {
     #[test]
     fn each_cause_of_an_endpoint_raises_the_alarm_of_its_name() {
         assert_seen(QUIETLY, QUIETLY, None);
-        assert_seen(QUIETLY, Counts { limit_reached: 1, ..QUIETLY }, Some("limit-reached"));
+        assert_seen(QUIETLY, dropped(1, 0), Some("limit-reached"));
         assert_seen(QUIETLY, Counts { open: 100, ..QUIETLY }, Some("limit-reached"));
         assert_seen(QUIETLY, Counts { open: 99, ..QUIETLY }, None);
-        assert_seen(QUIETLY, Counts { no_free_slot: 1, ..QUIETLY }, Some("no-free-slot"));
+        assert_seen(QUIETLY, dropped(0, 1), Some("no-free-slot"));
         assert_seen(QUIETLY, Counts { half_open: 51, ..QUIETLY }, Some("half-open"));
         assert_seen(QUIETLY, Counts { half_open: 50, ..QUIETLY }, None);
         assert_seen(QUIETLY, Counts { open: 100, half_open: 51, ..QUIETLY }, Some("limit-reached, half-open"));
@@ -224,19 +246,24 @@ mod tests {
 
     #[test]
     fn what_was_dropped_before_is_no_alarm_and_counters_that_begin_anew_are() {
-        let old = Counts { limit_reached: 7, no_free_slot: 7, ..QUIETLY };
+        let old = dropped(7, 7);
         assert_seen(old, old, None);
         assert_seen(old, QUIETLY, None);
-        assert_seen(old, Counts { limit_reached: 3, ..QUIETLY }, Some("limit-reached"));
+        assert_seen(old, dropped(3, 0), Some("limit-reached"));
 
         let at = Instant::now();
         let mut alarms = Alarms::default();
         // An endpoint that was not there before.
-        alarms.endpoint("new", Counts { limit_reached: 1, ..QUIETLY }, at);
+        alarms.endpoint("new", dropped(1, 0), at);
         assert_eq!(alarms.of("new").as_deref(), Some("limit-reached"));
+        // Counters that were zero in between begin anew too.
+        alarms.expect("old", old.drops);
+        alarms.endpoint("old", QUIETLY, at);
+        alarms.endpoint("old", old, at);
+        assert_eq!(alarms.of("old").as_deref(), Some("limit-reached, no-free-slot"));
         alarms.expect_internal(5);
         alarms.internal(5, at);
-        assert_eq!(alarms.all(at).len(), 1);
+        assert!(alarms.all(at).iter().all(|alarm| alarm.alarm != "internal"));
         alarms.internal(6, at);
         assert_eq!(raised(&alarms, at)[0], ("internal".to_owned(), None));
     }

@@ -100,6 +100,8 @@ pub struct Gateway {
     pub(super) reload_failed: bool,
     /// Number of the endpoint to look at next, for alarms.
     pub(super) watch_next: u32,
+    /// Endpoints that had no connection at the last look, by number: how often one of their records had been taken.
+    pub(super) resting: BTreeMap<u32, u32>,
     pub(super) walk: Walk,
     /// Connections that ended, whose ends were not told yet.
     ended: VecDeque<Ended>,
@@ -152,6 +154,7 @@ impl Gateway {
             alarms,
             reload_failed: false,
             watch_next: 0,
+            resting: BTreeMap::new(),
             walk: Walk::default(),
             ended: VecDeque::new(),
         };

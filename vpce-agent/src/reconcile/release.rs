@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Entries, Gateway, ReconcileError, compile::compile_part};
-use crate::{maps::MapError, model::leases::Held, store::LeaseDelta};
+use crate::{maps::MapError, store::LeaseDelta};
 
 impl Gateway {
     /// Takes back leases whose last flow was freed: their entries go first, so that nothing is given out
@@ -36,7 +36,12 @@ impl Gateway {
     /// Leases whose last flow was freed.
     pub(super) fn ended_leases(&self) -> Result<BTreeSet<u32>, MapError> {
         let mut ended = BTreeSet::new();
-        for (&number, lease) in self.leases.endpoints.iter().filter(|(_, lease)| lease.held != Held::Serving) {
+        let ending: Vec<u32> = match &self.ledger {
+            Some(ledger) => ledger.ending().collect(),
+            None => self.leases.ending().collect(),
+        };
+        for number in ending {
+            let Some(lease) = self.leases.endpoints.get(&number) else { continue };
             let entry = self.dataplane.maps.endpoints.get(number)?;
             let now = self.dataplane.maps.admission(number)?;
             let closed = entry.accepted == 0 && entry.generation == lease.generation;

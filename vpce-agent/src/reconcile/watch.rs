@@ -6,13 +6,13 @@ use vpce_common::{layout::Stats, reason::DropReason};
 
 use super::{
     Gateway,
-    alarms::{Alarm, Alarms, Counts},
+    alarms::{Alarm, Alarms, Counts, Drops},
 };
 use crate::{
-    maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
+    maps::{MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
         MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES,
-        leases::{EndpointLease, Held, Leases},
+        leases::{Held, Leases},
         slots,
     },
 };
@@ -31,8 +31,11 @@ impl Gateway {
     /// When the kernel refuses a read.
     pub fn watch(&mut self, now: Instant) -> Result<(), MapError> {
         self.alarms.internal(internal(&self.dataplane.maps)?, now);
-        for alarm in self.exhausted() {
-            self.alarms.see(alarm, None, now);
+        // It counts all of them: once in as many looks as all of them take.
+        if self.watch_next == 0 {
+            for alarm in self.exhausted() {
+                self.alarms.see(alarm, None, now);
+            }
         }
         if self.last.is_none() {
             self.alarms.see(Alarm::NotApplied, None, now);
@@ -47,15 +50,26 @@ impl Gateway {
         let leases = self.leases.endpoints.range(self.watch_next..);
         let mut serving = leases.filter(|(_, lease)| lease.held == Held::Serving);
         let looked: Vec<_> = serving.by_ref().take(share).collect();
-        let numbers =
-            looked.first().map_or(0..0, |(first, _)| **first..looked.last().map_or(**first, |(last, _)| **last) + 1);
-        let admissions = self.dataplane.maps.admissions(numbers.clone())?;
-        let stats = self.dataplane.maps.stats.sums(numbers.clone())?;
+        let first = looked.first().map_or(0, |(first, _)| **first);
+        let admissions = self.dataplane.maps.admissions(first..looked.last().map_or(first, |(last, _)| **last + 1))?;
+        let mut awake = Vec::new();
         for (&number, lease) in looked {
+            let Some(is) = admissions.get((number - first) as usize) else { continue };
+            let is_at_rest = is.open == 0 && is.spare == lease.slots;
+            let before = if is_at_rest { self.resting.insert(number, is.taken) } else { self.resting.remove(&number) };
+            // One that had no connection since it was at rest refused none: its counters are what they were.
+            if !is_at_rest || before != Some(is.taken) {
+                awake.push((number, lease, is));
+            }
+        }
+        let first = awake.first().map_or(0, |(first, ..)| *first);
+        let stats = self.dataplane.maps.stats.sums(first..awake.last().map_or(first, |(last, ..)| *last + 1))?;
+        for (number, lease, is) in awake {
             let Some(endpoint) = self.desired.endpoints.get(&lease.name) else { continue };
-            let place = (number - numbers.start) as usize;
-            let (Some(is), Some(stats)) = (admissions.get(place), stats.get(place)) else { continue };
-            self.alarms.endpoint(&lease.name, counts(stats, *is, endpoint.max_connections), now);
+            let Some(stats) = stats.get((number - first) as usize) else { continue };
+            let limit = endpoint.max_connections;
+            let counts = Counts { drops: drops(stats), open: is.open, half_open: is.half_open, limit };
+            self.alarms.endpoint(&lease.name, counts, now);
         }
         self.watch_next = serving.next().map_or(0, |(number, _)| *number);
         self.alarms.clear_old(|name| self.desired.endpoints.contains_key(name), now);
@@ -75,11 +89,14 @@ impl Gateway {
     /// What nothing more can be given out of.
     fn exhausted(&self) -> Vec<Alarm> {
         let desired = &self.desired;
-        let endpoints = || self.leases.endpoints.values();
         let range = desired.gateway.transit;
-        let records: u32 = endpoints().map(|lease| lease.slots).sum();
-        let in_range = endpoints().filter(|lease| range.contains(&lease.transit));
-        let addresses: u32 = in_range.map(EndpointLease::transit_addresses).sum();
+        let (mut records, mut addresses) = (0_u32, 0_u32);
+        for lease in self.leases.endpoints.values() {
+            records += lease.slots;
+            if range.contains(&lease.transit) {
+                addresses += lease.transit_addresses();
+            }
+        }
         // Neither the network's nor the broadcast address is given out.
         let room = u32::from(range.hostmask()) - 1;
         let Leases { links, backends, .. } = &self.leases;
@@ -111,22 +128,16 @@ pub(super) fn expecting(maps: &Maps, leases: &Leases) -> Result<Alarms, MapError
     let count = leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
     for (number, stats) in (0..).zip(maps.stats.sums(0..count)?) {
         if let Some(lease) = leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving) {
-            alarms.expect(&lease.name, counts(&stats, AdmissionNow::default(), u32::MAX));
+            alarms.expect(&lease.name, drops(&stats));
         }
     }
     Ok(alarms)
 }
 
-fn counts(stats: &[u64; STATS], now: AdmissionNow, limit: u32) -> Counts {
+fn drops(stats: &[u64; STATS]) -> Drops {
     let [_, dropped @ ..] = stats;
     let of = |reason: DropReason| dropped[reason.place()];
-    Counts {
-        limit_reached: of(DropReason::LimitReached),
-        no_free_slot: of(DropReason::NoFreeSlot),
-        open: now.open,
-        half_open: now.half_open,
-        limit,
-    }
+    Drops { limit_reached: of(DropReason::LimitReached), no_free_slot: of(DropReason::NoFreeSlot) }
 }
 
 fn internal(maps: &Maps) -> Result<u64, MapError> {

@@ -15,6 +15,8 @@ pub struct Ledger {
     free: Free,
     /// Numbers of an endpoint's leases.
     numbers: BTreeMap<String, BTreeSet<u32>>,
+    /// Numbers of leases that serve no longer.
+    ending: BTreeSet<u32>,
     /// Addresses of gateways, routers and backends.
     others: Places,
     capacity: Capacity,
@@ -45,12 +47,18 @@ impl Ledger {
         for (&number, lease) in &leases.endpoints {
             numbers.entry(lease.name.clone()).or_default().insert(number);
         }
-        Self { free: Free::new(leases, &desired.gateway, capacity, reserved), numbers, others, capacity }
+        let ending = leases.ending().collect();
+        Self { free: Free::new(leases, &desired.gateway, capacity, reserved), numbers, ending, others, capacity }
     }
 
     /// Numbers of an endpoint's leases.
     pub fn numbers_of(&self, name: &str) -> impl Iterator<Item = u32> {
         self.numbers.get(name).into_iter().flatten().copied()
+    }
+
+    /// Numbers of leases that serve no longer, as [`Leases::ending`].
+    pub fn ending(&self) -> impl Iterator<Item = u32> {
+        self.ending.iter().copied()
     }
 
     /// Leases for some services and endpoints that `desired` has otherwise now than when it was looked at
@@ -97,13 +105,14 @@ impl Ledger {
         for number in numbers {
             let Some(lease) = leases.endpoints.remove(number) else { continue };
             self.free.take_back(*number, &lease);
+            self.ending.remove(number);
             self.forget(*number, &lease.name);
         }
     }
 
     #[cfg(test)]
     pub(super) fn is_as(&self, other: &Self) -> bool {
-        self.numbers == other.numbers && self.free.is_as(&other.free)
+        (&self.numbers, &self.ending) == (&other.numbers, &other.ending) && self.free.is_as(&other.free)
     }
 
     /// Leases for one endpoint; none: it is gone.
@@ -133,6 +142,7 @@ impl Ledger {
             if was.held == Held::Serving && lease.held != Held::Serving {
                 self.free.vacate(&was);
             }
+            self.mark(number, lease.held);
             if was != *lease {
                 before.insert(number, Some(was));
             }
@@ -149,6 +159,7 @@ impl Ledger {
                     for (number, was) in std::mem::take(&mut before) {
                         let Some(was) = was else { continue };
                         self.free.occupy(&was);
+                        self.mark(number, was.held);
                         leases.endpoints.insert(number, was);
                     }
                     leases.next_generation = then;
@@ -156,6 +167,14 @@ impl Ledger {
             }
         }
         altered.before.extend(before);
+    }
+
+    fn mark(&mut self, number: u32, held: Held) {
+        if held == Held::Serving {
+            self.ending.remove(&number);
+        } else {
+            self.ending.insert(number);
+        }
     }
 
     fn forget(&mut self, number: u32, name: &str) {
