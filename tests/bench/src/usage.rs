@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::{Pid, SysconfVar, sysconf},
+};
 
 /// Percent of one CPU that a process uses in so long a time, what the kernel does for it included.
 #[must_use]
@@ -13,6 +16,19 @@ pub fn cpu_percent(pid: Pid, lasting: Duration) -> f64 {
     let (before, start) = (cpu_secs(pid), Instant::now());
     thread::sleep(lasting);
     (cpu_secs(pid) - before) / start.elapsed().as_secs_f64() * 100.0
+}
+
+/// Keeps a process on one CPU, with the threads that it has and will have.
+///
+/// # Panics
+/// Where there is no such CPU.
+pub fn pin(pid: Pid, cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu).expect("a CPU number");
+    for task in fs::read_dir(format!("/proc/{pid}/task")).expect("a running process").flatten() {
+        let task = task.file_name().into_string().expect("a number").parse().expect("a number");
+        sched_setaffinity(Pid::from_raw(task), &set).expect("a machine of two CPUs or more");
+    }
 }
 
 /// Megabytes of a process that are in memory.
@@ -24,8 +40,9 @@ pub fn resident_mb(pid: Pid) -> f64 {
     kilobytes / 1024.0
 }
 
-/// CPU time of a process until now, in user space and in the kernel.
-fn cpu_secs(pid: Pid) -> f64 {
+/// CPU time of a process until now, in user space and in the kernel, in seconds.
+#[must_use]
+pub fn cpu_secs(pid: Pid) -> f64 {
     // The scheduler's own figure: ticks are too coarse for what hardly runs.
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
     let of_task = |task: std::io::Result<fs::DirEntry>| {

@@ -2,21 +2,27 @@
 
 use std::{fmt::Write, fs, net::Ipv4Addr};
 
-use vpce_tests::{Rig, address, output};
+use vpce_tests::{Rig, address, output, port};
 
 /// Endpoints that are there all the time.
 pub const ENDPOINTS: u32 = 10_000;
 /// Services that they are of.
 pub const SERVICES: u32 = 1_000;
+/// Open connections that each has room for: all of them have room in the default `max_flows`.
+const CONNECTIONS: u32 = 50;
 /// Those that come later are numbered from here.
 pub const GUEST: u32 = ENDPOINTS;
-/// How many endpoints of each /16 there may be.
+/// The tenant of the clients.
+pub const DOMAIN: &str = "bench";
+/// What the services publish where they are for the API.
+pub const PORTS: (u16, u16) = (7003, 8003);
+/// How many endpoints of each /24 there may be.
 const HOSTS: u32 = 250;
 
 /// A rig whose backend has the address of every service; no agent runs yet.
 #[must_use]
-pub fn build() -> Rig {
-    let rig = Rig::pair().config(&config(&[])).build();
+pub fn build(config: &str) -> Rig {
+    let rig = Rig::pair().config(config).build();
     rig.without_outside_view();
     let batch = rig.home().join("addresses");
     let lines: Vec<_> = (0..SERVICES).map(|n| format!("address add {}/16 dev eth0\n", backend(n))).collect();
@@ -49,6 +55,38 @@ fn host(net: u32, n: u32) -> Ipv4Addr {
 /// The configuration of these endpoints.
 #[must_use]
 pub fn config(endpoints: &[u32]) -> String {
+    let mut text =
+        services(&format!("{{ client = {}, server = {}, protocol = \"tcp\" }}", port::WEB, port::WEB_SERVER));
+    for &n in endpoints {
+        let written = write!(
+            text,
+            r#"
+[[endpoint]]
+name = "endpoint-{n}"
+service = "service-{}"
+vpc = "consumer"
+subnet = "default"
+address = "{}"
+max_connections = {CONNECTIONS}
+"#,
+            n % SERVICES,
+            endpoint(n)
+        );
+        written.expect("a String takes all");
+    }
+    text
+}
+
+/// The configuration for endpoints that the API makes, and no limit that would be in a client's way.
+#[must_use]
+pub fn config_for_api() -> String {
+    let (client, server) = PORTS;
+    let services = services(&format!("{{ client = {client}, server = {server}, protocol = \"udp\" }}"));
+    format!("{services}\n[api]\nrequests_per_sec = 1000000\nbasic_connections = {CONNECTIONS}\n")
+}
+
+/// The networks and the services, with this port mapping.
+fn services(port: &str) -> String {
     let mut text = format!(
         r#"[gateway]
 region = "region-1"
@@ -58,12 +96,14 @@ max_flows = 1048576
 "#,
         address::TRANSIT
     );
-    for (name, interface) in [("consumer", "vpce-c1"), ("provider", "vpce-p1")] {
+    let domain = format!("domain = \"{DOMAIN}\"");
+    for (name, interface, domain) in [("consumer", "vpce-c1", domain.as_str()), ("provider", "vpce-p1", "")] {
         let written = write!(
             text,
             r#"
 [[vpc]]
 name = "{name}"
+{domain}
 attach = {{ interface = "{interface}" }}
 address = "{}/16"
 subnets = [{{ name = "default", cidr = "10.0.0.0/16" }}]
@@ -81,26 +121,10 @@ name = "service-{n}"
 vpc = "provider"
 type = "interface"
 backend = {{ kind = "vm", address = "{}" }}
-ports = [{{ client = 80, server = 8080, protocol = "tcp" }}]
+ports = [{port}]
+permissions = ["*"]
 "#,
             backend(n)
-        );
-        written.expect("a String takes all");
-    }
-    for &n in endpoints {
-        let written = write!(
-            text,
-            r#"
-[[endpoint]]
-name = "endpoint-{n}"
-service = "service-{}"
-vpc = "consumer"
-subnet = "default"
-address = "{}"
-max_connections = 50
-"#,
-            n % SERVICES,
-            endpoint(n)
         );
         written.expect("a String takes all");
     }
