@@ -69,7 +69,7 @@ pub(super) enum Command {
     },
     /// Makes a project have what a file says.
     Apply(Apply),
-    /// Shows what `apply` would do; ends with 1 if there is something.
+    /// Shows what `apply` would do, or what of the gateway is not as it is wanted; ends with 1 if there is something.
     Diff(Diff),
     /// Lists, then tells each change.
     Watch(Watch),

@@ -1,13 +1,20 @@
 //! `vpcectl get`.
 
 use ipnet::Ipv4Net;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    CliError, Kind,
-    output::{Output, with_header},
+    CliError, Kind, Told,
+    output::{self, Output, with_header},
+    session::Session,
 };
-use crate::model::status::{BackendStatus, EndpointStatus, PortStatus, Status};
+use crate::{
+    model::{
+        difference::{Between, Difference, Fault},
+        status::{BackendStatus, EndpointStatus, PortStatus, Status},
+    },
+    socket,
+};
 
 /// One object whose key is the kind; `drops` is the object itself.
 pub(super) fn show(kind: Kind, status: &Status, output: Output) -> Result<String, CliError> {
@@ -19,6 +26,38 @@ pub(super) fn show(kind: Kind, status: &Status, output: Output) -> Result<String
         Kind::Alarms => json!({ "alarms": status.alarms }),
     };
     output.show(&value, || table(kind, status))
+}
+
+/// What of the gateway is not as it is wanted; yes: all is.
+pub(super) async fn differences(session: &Session) -> Result<Told, CliError> {
+    session.check_operator()?;
+    let mut told: Value = session.read(socket::DIFFERENCES.to_owned()).await?;
+    let all: Vec<Difference> = serde_json::from_value(told["differences"].take())?;
+    let columns: [output::Column<Difference>; 4] = [
+        ("BETWEEN", |one| between(one.between).to_owned()),
+        ("KIND", |one| one.kind.clone()),
+        ("NAME", |one| one.name.clone()),
+        ("IS", |one| fault(one.fault).to_owned()),
+    ];
+    let text = || if all.is_empty() { "all is as it is wanted".to_owned() } else { output::table(&columns, &all) };
+    let text = session.output.show(&json!({ "differences": all }), text)?;
+    Ok(if all.is_empty() { Told::yes(text) } else { Told::no(text) })
+}
+
+const fn between(between: Between) -> &'static str {
+    match between {
+        Between::File => "file and gateway",
+        Between::Api => "API and gateway",
+        Between::Kernel => "gateway and kernel",
+    }
+}
+
+const fn fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Missing => "missing",
+        Fault::Other => "other than wanted",
+        Fault::Stray => "not wanted",
+    }
 }
 
 fn table(kind: Kind, status: &Status) -> String {

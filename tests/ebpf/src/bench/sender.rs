@@ -34,5 +34,6 @@ pub fn send(ctx: XdpContext) -> u32 {
         unsafe { to.add(n).write_unaligned(*word) };
     }
     // SAFETY: a helper without pointers.
-    unsafe { bpf_redirect(order.ifindex, 0) as u32 }
+    let verdict = unsafe { bpf_redirect(order.ifindex, 0) };
+    u32::try_from(verdict).unwrap_or(XDP_ABORTED)
 }

@@ -22,7 +22,7 @@ use self::{
     plan::{Now, Wanted, plan},
     step::{Does, Step},
 };
-use super::{CliError, Told, session::Session, tenant::Resource as _, value};
+use super::{CliError, Told, list, session::Session, tenant::Resource as _, value};
 use crate::{
     client::Request,
     model::resource::answer::{PermissionDetails, ServiceDetails},
@@ -39,14 +39,15 @@ pub(super) struct Apply {
     prune: bool,
 }
 
-/// A file to compare with.
+/// What to compare.
 #[derive(Debug, Args)]
 pub(super) struct Diff {
-    /// The file that `apply` would take; `-` reads it.
+    /// The file that `apply` would take; `-` reads it. Without one: what the configuration file and the API ask for,
+    /// what is served, and what the kernel holds.
     #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
+    file: Option<PathBuf>,
     /// Show what `apply --prune` would delete, too.
-    #[arg(long)]
+    #[arg(long, requires = "file")]
     prune: bool,
 }
 
@@ -66,7 +67,8 @@ impl Apply {
 impl Diff {
     /// What would be done; no: something would.
     pub(super) async fn run(&self, session: &Session) -> Result<Told, CliError> {
-        let mut steps = steps(session, &self.file, self.prune).await?;
+        let Some(file) = &self.file else { return list::differences(session).await };
+        let mut steps = steps(session, file, self.prune).await?;
         steps.retain(|step| step.does != Does::Keep);
         let line = |step: &Step| format!("{} {}{}", step.does.words().0, step.what(), step.how());
         let text = || steps.iter().map(line).collect::<Vec<_>>().join("\n");
