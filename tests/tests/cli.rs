@@ -1,8 +1,8 @@
 //! What the command line says.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
-use vpce_tests::{Rig, binary, finish};
+use vpce_tests::{Rig, binary, finish, output, wait_for};
 
 /// Every fault stands on a line that ends with `#!` and a word which the complaint must have.
 const FAULTS: &str = r#"
@@ -142,4 +142,33 @@ fn vpcectl_tells_of_what_the_file_has() {
     assert_eq!(endpoint.text("backend.address"), "10.0.0.5");
     assert_eq!(endpoint.text("backend.vpc"), "provider-2");
     assert_eq!(endpoint.number("connections.limit"), 7);
+}
+
+#[test]
+fn vpcectl_diff_tells_of_a_bad_file_and_of_what_others_wrote_into_the_maps() {
+    let mut rig = Rig::pair().start();
+    let socket = rig.agent().socket();
+    let differ = || {
+        let mut vpcectl = Command::new(binary("VPCECTL"));
+        let told = finish(vpcectl.arg("--socket").arg(&socket).arg("diff"));
+        if told.status.success() { Err(told.stdout) } else { Ok(told.stdout) }
+    };
+    assert_eq!(differ(), Err("all is as it is wanted\n".to_owned()));
+    let addresses = rig.agent().bpf_dir().join("maps/ADDRESSES");
+    let told = wait_for("an entry that nobody wants", Duration::from_secs(5), || {
+        let mut forge = rig.gateway().command("bpftool");
+        forge.args(["map", "update", "pinned"]).arg(&addresses);
+        output(forge.args("key 9 0 0 0 10 0 9 9 value 0 0 0 0".split(' ')));
+        // Unless the agent was quicker.
+        differ()
+    });
+    assert!(
+        ["gateway and kernel", "ADDRESSES", "10.0.9.9", "not wanted"].iter().all(|part| told.contains(part)),
+        "{told}"
+    );
+    wait_for("the agent's mending", Duration::from_secs(10), || differ().err().ok_or("it differs"));
+
+    fs::write(rig.agent().config(), "[gateway]\ncolour = \"blue\"\n").expect("another file");
+    let told = differ().expect("a bad file");
+    assert!(told.contains("file and gateway") && told.contains("colour"), "{told}");
 }
