@@ -76,7 +76,8 @@ impl<'r> User<'r> {
     fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let (token, body) = (format!("X-Auth-Token: {}", self.token), body.to_string());
         let certificate = self.rig.home().join("state/api.crt").display().to_string();
-        let version = if path.ends_with("/add-server-resources") { "v2" } else { "v1" };
+        let newer = ["/add-server-resources", "/upgrade"].iter().any(|end| path.ends_with(end));
+        let version = if newer { "v2" } else { "v1" };
         let url = format!("{URL}/{version}/{}/{path}", self.project);
         let json = "Content-Type: application/json";
         let words = ["--cacert", &certificate, "-X", method, "-H", &token, "-H", json, "-d", &body, &url];
@@ -271,6 +272,35 @@ fn an_endpoint_without_room_is_served_once_there_is_some() {
     assert_eq!(red.ask("DELETE", &format!("vpc-endpoints/{first}"), &json!({})).0, 204);
     red.wait_for_status(&last, "accepted");
     assert!(!lacks("endpoint"));
+}
+
+#[test]
+fn an_endpoint_whose_upgrade_has_no_room_keeps_what_it_has_and_its_list_counts() {
+    let mut rig = rig();
+    let _echo = rig.echo(1);
+    let (service, id) = offered(&rig, &BACKEND.to_string());
+    let mut talk = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
+    let at = format!("vpc-endpoints/{id}");
+    {
+        let (red, blue) = (again(&rig, "red"), again(&rig, "blue"));
+        let upgrade =
+            |user: &User<'_>, what: &str| user.ask("POST", &format!("{what}/upgrade"), &json!({ "action": "start" })).0;
+        assert_eq!(upgrade(&blue, &format!("vpc-endpoint-services/{service}")), 204);
+        assert_eq!(upgrade(&red, &at), 200);
+        red.wait_for_status(&at, "failed");
+    }
+    talk.say("served as before").expect("an echo");
+    rig.agent().reload();
+    again(&rig, "red").wait_for_status(&at, "failed");
+    talk.say("after a reload").expect("an echo");
+    rig.agent().kill();
+    rig.agent().start();
+    let red = again(&rig, "red");
+    red.wait_for_status(&at, "failed");
+    talk.say("after a kill").expect("an echo");
+    red.done("PUT", &at, &json!({ "whitelist": ["10.0.0.77"], "enable_whitelist": true }));
+    talk.say("shut out").expect_err("the client is not listed");
+    assert!(rig.client(1).run(|| Talk::open(endpoint(port::ECHO))).is_err());
 }
 
 #[test]

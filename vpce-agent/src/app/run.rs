@@ -207,14 +207,17 @@ impl Agent {
             Asked::Status(ask) => drop(ask.send(self.gateway.status().map_err(|error| error.to_string()))),
             Asked::Differences(ask) => {
                 let file = input::read(&self.options.config, Some(&self.known));
-                let unread = file.as_ref().err().map(|error| Difference {
-                    between: Between::File,
-                    kind: "file".to_owned(),
-                    name: error.to_string(),
-                    fault: Fault::Other,
-                });
+                let other = |kind: &str, name: String| {
+                    Some(Difference { between: Between::File, kind: kind.to_owned(), name, fault: Fault::Other })
+                };
+                let whole = match &file {
+                    Err(error) => other("file", error.to_string()),
+                    // It is served as it was at the start.
+                    Ok(file) if file.api != self.served => other("section", "[api]".to_owned()),
+                    Ok(_) => None,
+                };
                 let found = self.gateway.differences(file.as_ref().ok(), &self.registry.guests());
-                let found = found.map(|found| unread.into_iter().chain(found).collect());
+                let found = found.map(|found| whole.into_iter().chain(found).collect());
                 drop(ask.send(found.map_err(|error| error.to_string())));
             }
         }

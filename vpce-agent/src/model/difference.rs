@@ -33,7 +33,7 @@ pub enum Fault {
 pub struct Difference {
     /// Who wants it otherwise.
     pub between: Between,
-    /// `vpc`, `service`, `endpoint`, a map; `file` where that can't be read.
+    /// `section`, `vpc`, `service`, `endpoint`, a map; `file` where that can't be read.
     pub kind: String,
     /// Its name, id or key; of a file its errors.
     pub name: String,

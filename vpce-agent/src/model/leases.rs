@@ -15,7 +15,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 pub use self::ledger::{Altered, Ledger};
-use super::{Attachment, Target, transit_addresses};
+use super::{Attachment, Endpoint, Target, connections, transit_addresses};
 
 /// Everything that was given out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,6 +248,17 @@ impl Leases {
     pub fn link(&self, vpc: u16, attachment: &Attachment) -> Option<u32> {
         let place = self.links.iter().position(|link| link.vpc == vpc && link.is_of(attachment))?;
         u32::try_from(place).ok()
+    }
+
+    /// Has an endpoint ask for no more than its lease holds, where that serves; answers whether it asked for more.
+    pub fn hold_to_lease(&self, name: &str, endpoint: &mut Endpoint) -> bool {
+        let mut serving = self.endpoints.values().filter(|lease| lease.held == Held::Serving);
+        let Some(lease) = serving.find(|lease| lease.name == name) else { return false };
+        let asks_more = endpoint.slots() > lease.slots;
+        if asks_more {
+            endpoint.max_connections = connections(lease.slots);
+        }
+        asks_more
     }
 
     /// Numbers of leases that serve no longer, and are held for their flows.

@@ -288,6 +288,17 @@ pub const fn slots(max_connections: u32) -> u32 {
     }
 }
 
+/// Most open connections that a block of so many flow records has room for, by [`slots`].
+#[must_use]
+pub fn connections(records: u32) -> u32 {
+    let (mut fits, mut too_many) = (1, records + 1);
+    while too_many - fits > 1 {
+        let middle = fits.midpoint(too_many);
+        if slots(middle) <= records { fits = middle } else { too_many = middle }
+    }
+    fits
+}
+
 /// Transit addresses of a block of so many flow records.
 #[must_use]
 pub const fn transit_addresses(slots: u32) -> u32 {

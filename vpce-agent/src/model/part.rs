@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Desired, Endpoint, Service,
-    leases::{Altered, LeaseError},
-};
+use super::{Desired, Endpoint, Service};
 
 /// Services and endpoints by name, as they shall be; none: gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,15 +45,12 @@ impl Part {
         names
     }
 
-    /// That of it which can't be served.
+    /// Those of its services and endpoints that these names are of.
     #[must_use]
-    pub fn only(&self, refused: &Altered) -> Self {
-        fn only<V: Clone>(
-            all: &BTreeMap<String, Option<V>>,
-            refused: &BTreeMap<String, LeaseError>,
-        ) -> BTreeMap<String, Option<V>> {
-            refused.keys().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()
+    pub fn only(&self, names: &BTreeSet<String>) -> Self {
+        fn only<V: Clone>(all: &BTreeMap<String, Option<V>>, names: &BTreeSet<String>) -> BTreeMap<String, Option<V>> {
+            names.iter().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()
         }
-        Self { services: only(&self.services, &refused.services), endpoints: only(&self.endpoints, &refused.endpoints) }
+        Self { services: only(&self.services, names), endpoints: only(&self.endpoints, names) }
     }
 }

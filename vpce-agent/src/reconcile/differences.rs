@@ -30,6 +30,8 @@ fn wanted(file: Option<&Desired>, guests: &Part, desired: &Desired) -> Vec<Diffe
     let (endpoints, own_endpoints) = divide(&desired.endpoints, &guests.endpoints);
     let mut found = Vec::new();
     if let Some(file) = file {
+        let section = |desired| BTreeMap::from([("[gateway]", desired)]);
+        found.extend(compare(Between::File, "section", &section(&file.gateway), &section(&desired.gateway)));
         found.extend(compare(Between::File, "vpc", &file.vpcs, &desired.vpcs));
         found.extend(compare(Between::File, "service", &by_ref(&file.services), &own_services));
         found.extend(compare(Between::File, "endpoint", &by_ref(&file.endpoints), &own_endpoints));

@@ -23,7 +23,7 @@ use crate::{
     dataplane::{Dataplane, DataplaneError, hertz},
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError},
     model::{
-        Attachment, Desired, Endpoint, Mode, Part, Timers,
+        Attachment, Desired, Mode, Part, Timers,
         leases::{Capacity, LeaseError, Leases, Ledger},
     },
     neighbours::{Neighbour, Neighbours},
@@ -194,14 +194,12 @@ impl Gateway {
             }
             for error in guests {
                 let name = error.name().to_owned();
-                let asked = desired.endpoints.remove(&name);
-                desired.endpoints.retain(|_, is| is.service != name);
-                desired.services.remove(&name);
-                // One that asks for more room than there is keeps what it had.
-                let before = self.desired.endpoints.get(&name).filter(|_| !refused.contains_key(&name));
-                let same =
-                    |asked| before.filter(|&was| *was == Endpoint { max_connections: was.max_connections, ..asked });
-                desired.endpoints.extend(asked.and_then(same).map(|was| (name.clone(), was.clone())));
+                // One that asks for more room than there is keeps what it has.
+                let asked = desired.endpoints.get_mut(&name).filter(|_| !refused.contains_key(&name));
+                if !asked.is_some_and(|asked| self.leases.hold_to_lease(&name, asked)) {
+                    desired.endpoints.retain(|endpoint, is| *endpoint != name && is.service != name);
+                    desired.services.remove(&name);
+                }
                 refused.insert(name, error);
             }
         };

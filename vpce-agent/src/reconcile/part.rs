@@ -42,17 +42,29 @@ pub struct Altering {
 }
 
 impl Altering {
-    /// Enters a part. Who can't be served stays as it was.
+    /// Enters a part. Who can't be served stays as it was; one for which there is no more room keeps what it had of
+    /// that, and nothing else.
     #[must_use]
     pub fn enter(part: Part, book: &mut Book<'_>, facts: &Facts, last: &Entries) -> Self {
         let names = part.names(book.desired);
         let was = book.compiled(&names, &BTreeMap::new(), facts, last);
         let undo = part.swap(book.desired);
-        let now = &book.desired.endpoints;
-        let ends = |name: &str| undo.endpoints.get(name).is_some_and(|was| shuts_out(was.as_ref(), now.get(name)));
-        let altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names, ends);
-        let refused = undo.only(&altered);
-        drop(refused.swap(book.desired));
+        let shut =
+            undo.endpoints.iter().filter(|(name, was)| shuts_out(was.as_ref(), book.desired.endpoints.get(*name)));
+        let shut: BTreeSet<String> = shut.map(|(name, _)| name.clone()).collect();
+        let ends = |name: &str| shut.contains(name);
+        let mut altered = book.ledger.alter(book.leases, book.desired, undo.services.keys(), &names, ends);
+        let mut refused: BTreeSet<String> = altered.services.keys().chain(altered.endpoints.keys()).cloned().collect();
+        let held = refused.extract_if(.., |name| {
+            let asked = book.desired.endpoints.get_mut(name);
+            let asked = asked.filter(|asked| !altered.services.contains_key(&asked.service));
+            asked.is_some_and(|asked| book.leases.hold_to_lease(name, asked))
+        });
+        let held: Vec<String> = held.collect();
+        let again = book.ledger.alter(book.leases, book.desired, [], &held, ends);
+        altered.before.extend(again.before);
+        refused.extend(again.endpoints.into_keys());
+        drop(undo.only(&refused).swap(book.desired));
         Self { altered, names, undo, was }
     }
 

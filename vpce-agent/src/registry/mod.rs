@@ -122,7 +122,7 @@ impl Registry {
             records.push(entry.record(refused, now));
             answers.push(tell);
         }
-        let failed = self.commit(next, &records, gateway).err().map(|error| {
+        let failed = self.commit(next, &[], &records, gateway).err().map(|error| {
             tracing::error!("not committed, nothing changed: {error}");
             Refusal::Internal { reason: error.to_string() }
         });
@@ -135,7 +135,12 @@ impl Registry {
     /// written now. For once a second.
     pub fn look(&mut self, gateway: &mut Gateway) {
         if !self.is_applied && gateway.is_written() {
-            self.note(gateway, &self.guests(), &BTreeMap::new());
+            let mut part = self.guests();
+            for key in self.state.resources.refused() {
+                part.services.remove(&key.text());
+                part.endpoints.remove(&key.text());
+            }
+            self.note(gateway, &part, &BTreeMap::new());
             self.note_file(gateway);
             self.is_applied = true;
             self.publish();
@@ -146,11 +151,18 @@ impl Registry {
     }
 
     /// Commits another state, with records of who had it become so, and has the gateway take what changed.
-    fn commit(&mut self, mut next: State, records: &[Record], gateway: &mut Gateway) -> Result<(), StoreError> {
+    /// `turned` are kept as they were, and lead elsewhere.
+    fn commit(
+        &mut self,
+        mut next: State,
+        turned: &[Key],
+        records: &[Record],
+        gateway: &mut Gateway,
+    ) -> Result<(), StoreError> {
         let keys = next.resources.take_changed();
         let mut writes = rows::of_resources(&next.resources, &keys);
         writes.extend(rows::of_accounts(&self.state.accounts, &next.accounts));
-        let part = next.resources.desired(&keys);
+        let part = next.resources.desired(keys.iter().chain(turned));
         let refused = gateway.alter(part.clone(), &writes, records)?;
         self.state = next;
         self.note(gateway, &part, &refused);
@@ -169,7 +181,8 @@ impl Registry {
         for &service in &silent {
             next.resources.turn(service);
         }
-        match self.commit(next, &[], gateway) {
+        let turned: Vec<Key> = silent.iter().copied().map(Key::Service).collect();
+        match self.commit(next, &turned, &[], gateway) {
             Ok(()) => tracing::warn!(?silent, "their backends do not answer: new connections go to the other ones"),
             Err(error) => tracing::error!("services stay with backends that do not answer: {error}"),
         }
@@ -185,7 +198,7 @@ impl Registry {
         for id in let_go.iter().filter_map(|key| key.text().parse().ok()) {
             next.resources.released(id);
         }
-        if let Err(error) = self.commit(next, &[], gateway) {
+        if let Err(error) = self.commit(next, &[], &[], gateway) {
             tracing::error!("deleted resources stay for now: {error}");
         }
     }

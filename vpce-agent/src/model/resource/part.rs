@@ -100,7 +100,6 @@ impl Resources {
         if self.on_standby.remove(&id).is_none() {
             self.on_standby.insert(id);
         }
-        self.note(Key::Service(id), false);
     }
 
     /// The keys of what the dataplane could not take.
