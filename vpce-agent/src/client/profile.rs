@@ -63,12 +63,14 @@ pub enum ProfileError {
         mode: u32,
     },
     /// The file is not as it should be.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}, line {line}: {reason}", path = .path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where and what.
-        source: toml::de::Error,
+        /// Where.
+        line: usize,
+        /// What, without what is written there: that may be a secret.
+        reason: String,
     },
     /// No profile of that name.
     #[error("{path} has no profile {name:?}; {known}", path = .path.display())]
@@ -99,7 +101,7 @@ pub enum ProfileError {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a profile: [NAME], and below it its keys")]
 struct Written {
     endpoint: String,
     project: Option<String>,
@@ -122,7 +124,7 @@ impl Profile {
         }
         let text = fs::read_to_string(path).map_err(failed)?;
         let all: Result<BTreeMap<String, Written>, _> = toml::from_str(&text);
-        let mut all = all.map_err(|source| ProfileError::Parse { path: path.to_owned(), source })?;
+        let mut all = all.map_err(|error| unread(path, &text, &error))?;
         let Some(written) = all.remove(name) else {
             let names: Vec<String> = all.into_keys().collect();
             let known =
@@ -145,6 +147,16 @@ impl Profile {
         };
         Ok(Self { endpoint, host, port, project, ca, credentials })
     }
+}
+
+/// Tells what is wrong, and no value: neither the line, as toml's own text does, nor what serde read of another type.
+fn unread(path: &Path, text: &str, error: &toml::de::Error) -> ProfileError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let reason = match error.message().rsplit_once(", expected ") {
+        Some((told, expected)) if told.starts_with("invalid type: ") => format!("this should be {expected}"),
+        _ => error.message().to_owned(),
+    };
+    ProfileError::Parse { path: path.to_owned(), line: before.split('\n').count(), reason }
 }
 
 /// The host and the port of `https://HOST:PORT`.

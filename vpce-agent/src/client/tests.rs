@@ -58,6 +58,23 @@ fn what_is_wrong_with_a_profile_is_told() {
 }
 
 #[test]
+fn what_is_wrong_with_a_profile_is_told_without_its_secrets() {
+    for (text, line, word) in [
+        (GOOD.replace("\"t\"", "\"hush"), 5, "invalid basic string"),
+        (GOOD.replace("\"t\"", "hush"), 5, "must be quoted"),
+        (GOOD.replace("token = \"t\"", "tokin = \"hush\""), 5, "`tokin`"),
+        (GOOD.replace("\"t\"", "\"t\"\ntoken = \"hush\""), 6, "duplicate key"),
+        // No quotes, and no [NAME] above.
+        (GOOD.replace("\"t\"", "4711"), 5, "should be a string"),
+        ("token = \"hush, expected\"".to_owned(), 1, "[NAME]"),
+    ] {
+        let error = load(&text, 0o600, "red").unwrap_err();
+        assert!(error.contains(&format!(", line {line}: ")) && error.contains(word), "{word}: {error}");
+        assert!(!error.contains("hush") && !error.contains("4711"), "{error}");
+    }
+}
+
+#[test]
 fn a_refusal_is_told_with_its_code_and_the_cure() {
     let told = |status, body: &str| ClientError::refused(status, body.as_bytes()).to_string();
     let body = r#"{"error_code": "EndPoint.0003", "error_msg": "the token is not known"}"#;
