@@ -36,6 +36,11 @@ pub enum PlanError {
         /// Which.
         ids: String,
     },
+    /// A file that is empty by mistake would cost the project all it has.
+    #[error(
+        "there is no document in the file, and --prune would delete all of the project; `vpcectl delete` does that"
+    )]
+    Empty,
     /// A service without a name can't be found again.
     #[error("a service of a file needs a name")]
     Unnamed,
@@ -71,6 +76,9 @@ pub(super) struct Wanted {
 
 /// The steps, in their order: a service comes before its endpoints, and goes after them.
 pub(super) fn plan(wanted: &Wanted, now: &Now, prunes: bool) -> Result<Vec<Step>, PlanError> {
+    if prunes && wanted.services.is_empty() && wanted.endpoints.is_empty() {
+        return Err(PlanError::Empty);
+    }
     let mut steps = Vec::new();
     let mut ids: BTreeMap<&str, Option<Uuid>> = BTreeMap::new();
     for service in &wanted.services {

@@ -208,6 +208,13 @@ fn prune_deletes_what_the_file_has_not_but_nothing_of_the_gateways_own_file() {
 }
 
 #[test]
+fn prune_takes_no_file_without_a_document() {
+    let all = now(json!([made_service(1, &json!({}))]), json!([]));
+    assert_eq!(plan(&Wanted::default(), &all, true), Err(PlanError::Empty));
+    assert_eq!(plan(&Wanted::default(), &all, false), Ok(Vec::new()));
+}
+
+#[test]
 fn a_service_that_goes_is_made_anew() {
     assert_eq!(step(&web(), &json!({ "status": "deleting" })).does, Does::Create);
 }
