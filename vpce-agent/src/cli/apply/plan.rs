@@ -1,6 +1,9 @@
 //! What to ask for, so that a project has what a file says. Pure: a second pass over what it led to does nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -91,22 +94,20 @@ pub(super) fn plan(wanted: &Wanted, now: &Now, prunes: bool) -> Result<Vec<Step>
             Some(found) => service_differs(service, found, now.permissions.get(&found.id()))?,
         });
     }
-    let mut taken = BTreeSet::new();
-    for endpoint in &wanted.endpoints {
-        let service = match ids.get(endpoint.service.as_str()) {
-            Some(id) => *id,
-            None => endpoint.service.parse().ok(),
-        };
-        let found = service.and_then(|service| endpoint_of(endpoint, service, now, &taken));
+    let service = |endpoint: &Endpoint| match ids.get(endpoint.service.as_str()) {
+        Some(id) => *id,
+        None => endpoint.service.parse().ok(),
+    };
+    let endpoints: Vec<_> = wanted.endpoints.iter().map(|endpoint| (endpoint, service(endpoint))).collect();
+    let found = endpoints_of(&endpoints, now);
+    for ((endpoint, service), found) in endpoints.into_iter().zip(&found) {
         steps.push(match found {
             None => new_endpoint(endpoint, service),
-            Some(found) => {
-                taken.insert(found.id());
-                endpoint_differs(endpoint, found)?
-            }
+            Some(found) => endpoint_differs(endpoint, found)?,
         });
     }
     if prunes {
+        let taken = found.into_iter().flatten().map(Resource::id);
         let kept: BTreeSet<Uuid> = ids.into_values().flatten().chain(taken).collect();
         steps.extend(pruned(&now.endpoints, Of::Endpoint, &kept));
         steps.extend(pruned(&now.services, Of::Service, &kept));
@@ -136,25 +137,31 @@ fn service_of<'n>(service: &Service, now: &'n Now) -> Result<Option<&'n ServiceD
     }
 }
 
-/// The endpoint that a document means, if there is one that no other document means.
+/// Which endpoint a document of this address means; the surest comes first, for all documents.
 ///
 /// The address of one that was never accepted is not told: such a one is taken for that of any address.
-fn endpoint_of<'n>(
-    endpoint: &Endpoint,
-    service: Uuid,
-    now: &'n Now,
-    taken: &BTreeSet<Uuid>,
-) -> Option<&'n EndpointDetails> {
-    let fits = |one: &&EndpointDetails| {
-        one.endpoint_service_id.0 == service
-            && one.vpc_id.to_string() == endpoint.vpc
-            && one.subnet_id.map(|id| id.to_string()) == endpoint.subnet
-            && !taken.contains(&one.id())
-    };
-    let all: Vec<&EndpointDetails> = staying(&now.endpoints).filter(fits).collect();
-    let Some(address) = endpoint.address else { return all.first().copied() };
-    let of_address = all.iter().find(|one| one.ip == Some(address));
-    of_address.or_else(|| all.iter().find(|one| one.ip.is_none())).copied()
+const MEANT: [fn(Option<Ipv4Addr>, &EndpointDetails) -> bool; 3] = [
+    |address, one| address.is_some() && one.ip == address,
+    |address, one| address.is_some() && one.ip.is_none(),
+    |address, _| address.is_none(),
+];
+
+/// The endpoint that each document means, to this service, if there is one that no other document means.
+fn endpoints_of<'n>(wanted: &[(&Endpoint, Option<Uuid>)], now: &'n Now) -> Vec<Option<&'n EndpointDetails>> {
+    let mut all = vec![None; wanted.len()];
+    let mut left: Vec<&EndpointDetails> = staying(&now.endpoints).collect();
+    for is_meant in MEANT {
+        for ((endpoint, service), found) in wanted.iter().zip(&mut all).filter(|(_, found)| found.is_none()) {
+            let fits = |one: &&EndpointDetails| {
+                Some(one.endpoint_service_id.0) == *service
+                    && one.vpc_id.to_string() == endpoint.vpc
+                    && one.subnet_id.map(|id| id.to_string()) == endpoint.subnet
+                    && is_meant(endpoint.address, one)
+            };
+            *found = left.iter().position(fits).map(|at| left.remove(at));
+        }
+    }
+    all
 }
 
 /// What is in no document goes; what the gateway's own file has stays: its ids are made of names (version 5).

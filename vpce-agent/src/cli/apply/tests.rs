@@ -215,6 +215,17 @@ fn prune_takes_no_file_without_a_document() {
 }
 
 #[test]
+fn a_document_without_an_address_takes_none_that_another_names() {
+    let bare = with(dialled("10.0.0.100"), "address", Value::Null);
+    let waits = made_endpoint(3, &json!({ "ip": null, "status": "pendingAcceptance" }));
+    let other = made_endpoint(4, &json!({ "ip": "10.0.0.102" }));
+    let all = now(json!([made_service(1, &json!({}))]), json!([waits, made_endpoint(2, &json!({})), other]));
+    let documents = json!([web(), bare, dialled("10.0.0.101"), dialled("10.0.0.100")]);
+    let ids: Vec<_> = plan(&wanted(&documents), &all, false).unwrap()[1..].iter().map(|step| step.id).collect();
+    assert_eq!(ids, [Some(id(4)), Some(id(3)), Some(id(2))]);
+}
+
+#[test]
 fn a_service_that_goes_is_made_anew() {
     assert_eq!(step(&web(), &json!({ "status": "deleting" })).does, Does::Create);
 }
