@@ -174,16 +174,16 @@ impl Session {
 
     /// The id of a VPC.
     pub(super) async fn vpc(&self, name: &str) -> Result<String, CliError> {
-        if name.parse::<Uuid>().is_ok() {
-            return Ok(name.to_owned());
+        if let Ok(id) = name.parse::<Uuid>() {
+            return Ok(id.to_string());
         }
         Ok(self.vpc_status("vpc", name, name).await?.id.to_string())
     }
 
     /// The id of a subnet of a VPC.
     pub(super) async fn subnet(&self, vpc: &str, name: &str) -> Result<String, CliError> {
-        if name.parse::<Uuid>().is_ok() {
-            return Ok(name.to_owned());
+        if let Ok(id) = name.parse::<Uuid>() {
+            return Ok(id.to_string());
         }
         let vpc = self.vpc_status("subnet", vpc, name).await?;
         let id = vpc.subnet_ids.get(name).map(ToString::to_string);

@@ -16,6 +16,15 @@ fn the_project_of_a_new_user_is_no_project_to_act_in_twice() {
     assert_eq!(project, ["p-1", "p-2"]);
 }
 
+#[tokio::test]
+async fn an_id_is_told_as_the_api_writes_it() {
+    let session = Session::open(&parsed("vpcectl get vpcs").unwrap()).unwrap();
+    let id = "00000000-0000-4000-8000-0000000000aa";
+    let other = id.replace('-', "").to_uppercase();
+    assert_eq!(session.vpc(&other).await.unwrap(), id);
+    assert_eq!(session.subnet("red", &other).await.unwrap(), id);
+}
+
 #[test]
 fn kinds_go_by_their_singular_too() {
     for words in ["get service", "get endpoints", "get quota", "wait endpoints x --for accepted", "delete service a b"]

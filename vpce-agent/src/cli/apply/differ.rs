@@ -101,7 +101,8 @@ pub(super) fn service_differs(
     changes.fixed("backend_kind", kind, service.backend_kind.to_lowercase())?;
 
     let backend = now.port_id.map(|id| id.to_string()).unwrap_or_default();
-    if changes.note("backend", backend, &*service.backend) {
+    let wanted = service.backend.parse().map_or_else(|_| service.backend.clone(), |id: Uuid| id.to_string());
+    if changes.note("backend", backend, wanted) {
         changes.fields.insert("port_id".to_owned(), json!(service.backend));
     }
     let port = |port: &Option<i64>| port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
