@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::Ipv4Net;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -153,7 +154,7 @@ pub(super) fn endpoint_differs(endpoint: &Endpoint, now: &EndpointDetails) -> Re
         let is = if now.enable_whitelist { now.whitelist.clone() } else { Vec::new() };
         // One that counts and lists nobody is not one that doesn't count.
         let is = if now.enable_whitelist && is.is_empty() { "nobody".to_owned() } else { sorted(is.into_iter()) };
-        if changes.note("whitelist", is, sorted(wanted.iter().cloned())) {
+        if changes.note("whitelist", is, sorted(wanted.iter().map(|entry| client(entry)))) {
             changes.fields.insert("whitelist".to_owned(), json!(wanted));
             changes.fields.insert("enable_whitelist".to_owned(), json!(!wanted.is_empty()));
         }
@@ -165,6 +166,15 @@ pub(super) fn endpoint_differs(endpoint: &Endpoint, now: &EndpointDetails) -> Re
 /// The API writes "everyone" in two ways.
 pub(super) fn anyone(permission: &str) -> String {
     if permission == "iam:domain::*" { "*".to_owned() } else { permission.to_owned() }
+}
+
+/// An entry of a whitelist as the API tells it: a single client without its prefix.
+fn client(entry: &str) -> String {
+    match entry.parse::<Ipv4Net>() {
+        Ok(net) if net.prefix_len() == 32 => net.addr().to_string(),
+        Ok(net) => net.to_string(),
+        Err(_) => entry.to_owned(),
+    }
 }
 
 fn sorted(all: impl Iterator<Item = String>) -> String {

@@ -226,6 +226,16 @@ fn a_document_without_an_address_takes_none_that_another_names() {
 }
 
 #[test]
+fn what_is_written_in_another_way_is_the_same() {
+    let backend = BACKEND.replace('-', "").to_uppercase();
+    let endpoint = with(dialled("10.0.0.100"), "whitelist", json!(["10.0.0.5/32"]));
+    let documents = wanted(&json!([with(web(), "backend", json!(backend)), endpoint]));
+    let all = now(json!([made_service(1, &json!({}))]), json!([made_endpoint(2, &json!({}))]));
+    let steps = plan(&documents, &all, false).unwrap();
+    assert!(steps.iter().all(|step| step.does == Does::Keep), "{steps:?}");
+}
+
+#[test]
 fn a_service_that_goes_is_made_anew() {
     assert_eq!(step(&web(), &json!({ "status": "deleting" })).does, Does::Create);
 }
