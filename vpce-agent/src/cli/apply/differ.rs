@@ -144,7 +144,8 @@ pub(super) fn service_differs(
 pub(super) fn endpoint_differs(endpoint: &Endpoint, now: &EndpointDetails) -> Result<Step, PlanError> {
     let name = title(endpoint);
     let mut changes = Changes::new(format!("endpoint {name}"));
-    if let Some(dns) = endpoint.dns {
+    // The API takes none to a service of type gateway, whatever is asked for.
+    if let Some(dns) = endpoint.dns.filter(|_| now.service_type != "gateway") {
         changes.fixed("dns", now.enable_dns.to_string(), dns.to_string())?;
     }
     if let Some(text) = &endpoint.description {

@@ -236,6 +236,13 @@ fn what_is_written_in_another_way_is_the_same() {
 }
 
 #[test]
+fn an_endpoint_to_a_gateway_service_has_no_dns_whatever_is_asked_for() {
+    let endpoint = with(with(dialled("10.0.0.100"), "dns", json!(true)), "service", json!(id(1)));
+    let all = now(json!([]), json!([made_endpoint(2, &json!({ "service_type": "gateway" }))]));
+    assert_eq!(plan(&wanted(&json!([endpoint])), &all, false).unwrap()[0].does, Does::Keep);
+}
+
+#[test]
 fn a_service_that_goes_is_made_anew() {
     assert_eq!(step(&web(), &json!({ "status": "deleting" })).does, Does::Create);
 }
