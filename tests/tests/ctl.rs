@@ -125,7 +125,8 @@ fn a_tenant_applies_a_service_another_dials_it_and_it_goes_again() {
     assert_eq!((diff.status.code(), diff.stdout.trim()), (Some(1), "create service echo"));
     assert_eq!(stage.done("blue", &format!("apply -f {file}")), "service echo created");
     stage.done("blue", "wait service echo --for available");
-    let name = stage.told("blue", "describe service echo").text("service_name").to_owned();
+    let service = stage.told("blue", "describe service echo");
+    let name = service.text("service_name");
 
     // Red knows no more than the name that it was told.
     assert_eq!(stage.refused("red", "describe service echo"), "there is no service \"echo\"; there are none\n");
@@ -159,7 +160,9 @@ fn a_tenant_applies_a_service_another_dials_it_and_it_goes_again() {
     stage.done("red", "delete endpoint echo");
     stage.done("red", &format!("wait endpoint {} --for deleted", made.text("id")));
     stage.done("blue", "delete service echo");
-    stage.done("blue", "wait service echo --for deleted");
+    stage.done("blue", &format!("wait service {} --for deleted", service.text("id")));
+    let never = stage.refused("blue", "wait service echo --for deleted");
+    assert_eq!(never, "there is no service \"echo\"; there are none\n");
     assert_eq!(stage.told("blue", "get services").at("services"), &json!([]));
 }
 

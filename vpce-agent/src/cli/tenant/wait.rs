@@ -83,11 +83,23 @@ impl Wait {
     }
 }
 
-/// Whether there is no such thing.
+/// Whether there is no such thing any more. A name is looked up once only: nobody knows whether one of it ever was.
 fn is_absent(error: &CliError) -> bool {
-    match error {
-        CliError::Client(error) => error.is_absent(),
-        CliError::Unknown { .. } => true,
-        _ => false,
+    matches!(error, CliError::Client(error) if error.is_absent())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+
+    use super::*;
+    use crate::{cli::select::unknown, client::ClientError};
+
+    #[test]
+    fn what_has_an_id_is_gone_where_it_is_not_found_but_a_name_is_a_mistake() {
+        let (code, text) = (String::new(), String::new());
+        let gone = ClientError::Refused { status: StatusCode::NOT_FOUND, code, text };
+        assert!(is_absent(&gone.into()));
+        assert!(!is_absent(&unknown("service", "wbe", ["web"].into_iter())));
     }
 }
