@@ -83,6 +83,16 @@ pub enum CliError {
     /// The file asks for what can't be.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A file was applied in part.
+    #[error("{what}: {source}; before it: {done}; `vpcectl diff` with the file tells what is left")]
+    Applied {
+        /// What failed.
+        what: String,
+        /// What was done.
+        done: String,
+        /// Why it failed.
+        source: Box<CliError>,
+    },
     /// Nothing is asked for.
     #[error("there is nothing to change; {options}")]
     Nothing {

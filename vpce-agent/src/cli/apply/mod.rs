@@ -55,11 +55,10 @@ impl Apply {
     pub(super) async fn run(&self, session: &Session) -> Result<String, CliError> {
         let steps = steps(session, &self.file, self.prune).await?;
         let mut made = BTreeMap::new();
-        for step in &steps {
-            perform(session, step, &mut made).await?;
+        for (at, step) in steps.iter().enumerate() {
+            perform(session, step, &mut made).await.map_err(|source| broken_off(&steps[..at], step, source))?;
         }
-        let line = |step: &Step| format!("{} {}{}", step.what(), step.does.words().1, step.how());
-        let text = || steps.iter().map(line).collect::<Vec<_>>().join("\n");
+        let text = || steps.iter().map(Step::done).collect::<Vec<_>>().join("\n");
         session.output.show(&told(&steps), text)
     }
 }
@@ -79,6 +78,13 @@ impl Diff {
 
 fn told(steps: &[Step]) -> Value {
     json!({ "steps": steps.iter().map(Step::json).collect::<Vec<_>>() })
+}
+
+/// Why it ends at a step, and what was done before it.
+fn broken_off(before: &[Step], step: &Step, source: CliError) -> CliError {
+    let done: Vec<String> = before.iter().filter(|step| step.does != Does::Keep).map(Step::done).collect();
+    let done = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
+    CliError::Applied { what: step.what(), done, source: Box::new(source) }
 }
 
 /// Does one step. Ids of services that were made are noted by their names.

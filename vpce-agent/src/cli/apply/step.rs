@@ -104,6 +104,11 @@ impl Step {
         format!("{kind} {}", self.name)
     }
 
+    /// `service web created`
+    pub(super) fn done(&self) -> String {
+        format!("{} {}{}", self.what(), self.does.words().1, self.how())
+    }
+
     /// `(ports 80:80/tcp -> 81:80/tcp)`, or nothing.
     pub(super) fn how(&self) -> String {
         let told = |one: &Difference| format!("{} {} -> {}", one.field, one.from, one.to);

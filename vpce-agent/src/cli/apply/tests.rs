@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    broken_off,
     document::Document,
     plan::{Now, PlanError, Wanted, plan},
     step::{Does, Place, Step},
 };
-use crate::cli::tenant::Resource as _;
+use crate::cli::{CliError, tenant::Resource as _};
 
 const VPC: &str = "00000000-0000-4000-8000-0000000000aa";
 const SUBNET: &str = "00000000-0000-4000-8000-0000000000bb";
@@ -240,6 +241,18 @@ fn an_endpoint_to_a_gateway_service_has_no_dns_whatever_is_asked_for() {
     let endpoint = with(with(dialled("10.0.0.100"), "dns", json!(true)), "service", json!(id(1)));
     let all = now(json!([]), json!([made_endpoint(2, &json!({ "service_type": "gateway" }))]));
     assert_eq!(plan(&wanted(&json!([endpoint])), &all, false).unwrap()[0].does, Does::Keep);
+}
+
+#[test]
+fn who_breaks_off_tells_what_was_done() {
+    let waits = made_endpoint(3, &json!({ "ip": "10.0.0.101" }));
+    let all = now(json!([made_service(1, &json!({}))]), json!([waits]));
+    let documents = json!([web(), dialled("10.0.0.100"), dialled("10.0.0.101"), dialled("10.0.0.102")]);
+    let steps = plan(&wanted(&documents), &all, false).unwrap();
+    let error = broken_off(&steps[..3], &steps[3], CliError::Operator).to_string();
+    assert!(error.starts_with("endpoint of web at 10.0.0.102: that is the operator's"), "{error}");
+    assert!(error.contains("; before it: endpoint of web at 10.0.0.100 created; "), "{error}");
+    assert!(broken_off(&[], &steps[0], CliError::Operator).to_string().contains("before it: nothing;"));
 }
 
 #[test]
