@@ -10,7 +10,6 @@ mod sys;
 
 use std::{
     collections::{HashMap as HashMapOf, HashSet},
-    io,
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -208,15 +207,6 @@ pub fn repeat<'f>(
     let ran = sys::run(program.as_fd(), frame, &hook.context(frame, ifindex), 0, times, out);
     let Ran { verdict, length, mean_ns } = ran.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
     Repeated { verdict, frame: &out[..length], mean_ns }
-}
-
-/// Runs a program of XDP `times`, each time on a frame of that length that then goes where the program sends it.
-///
-/// # Errors
-/// When the kernel refuses it.
-pub fn send(program: &ProgramFd, length: usize, times: u32) -> io::Result<()> {
-    let frame = vec![0; length];
-    sys::run(program.as_fd(), &frame, &Hook::Xdp.context(&frame, 0), sys::LIVE, times, &mut []).map(drop)
 }
 
 impl Object {

@@ -65,7 +65,7 @@ type Rounds = Vec<Vec<Vec<f64>>>;
 /// Measures the section.
 pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     notes.push(format!(
-        "rig: veth pairs, MTU 1500, cubic; sender on CPU {}, receiver on CPU {}; datagrams of 18 bytes, sent by a program of XDP",
+        "rig: veth pairs, MTU 1500, cubic; sender on CPU {}, receiver on CPU {}; datagrams of 18 bytes, sent by AF_PACKET",
         cpu::CLIENT,
         cpu::BACKEND
     ));

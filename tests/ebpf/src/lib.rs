@@ -4,4 +4,3 @@
 
 pub mod floor;
 pub mod harness;
-pub mod sender;

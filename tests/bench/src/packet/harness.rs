@@ -54,11 +54,13 @@ impl Harness {
     /// Loads it for programs of a hook, with room for so many entries in each floor; these and scripts are
     /// of XDP.
     pub fn load(hook: Hook, floor_entries: u32) -> Self {
-        let mut object = object(|loader| {
-            for map in ["TRANSLATIONS", "TRACKED"] {
-                loader.map_max_entries(map, floor_entries);
-            }
-        });
+        // Built beside the product's.
+        let path = PathBuf::from(binary("VPCE_EBPF_OBJECT")).with_file_name("bench");
+        let mut loader = EbpfLoader::new();
+        for map in ["TRANSLATIONS", "TRACKED"] {
+            loader.map_max_entries(map, floor_entries);
+        }
+        let mut object = loader.load_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let [segments, nothing, under_test] = match hook {
             Hook::Xdp => ["segments", "nothing", "UNDER_TEST"],
             Hook::Tc => ["segments_tc", "nothing_tc", "UNDER_TEST_TC"],
@@ -94,17 +96,7 @@ impl Harness {
     }
 }
 
-/// The benchmark's object, its maps of the sizes that are `set`.
-pub fn object(set: impl FnOnce(&mut EbpfLoader<'_>)) -> Ebpf {
-    // Built beside the product's.
-    let path = PathBuf::from(binary("VPCE_EBPF_OBJECT")).with_file_name("bench");
-    let mut loader = EbpfLoader::new();
-    set(&mut loader);
-    loader.load_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Loads a program of it.
-pub fn program(object: &mut Ebpf, name: &str) -> ProgramFd {
+fn program(object: &mut Ebpf, name: &str) -> ProgramFd {
     let program = object.program_mut(name).expect("the object's program");
     let taken = match program {
         Program::Xdp(program) => program.load(),

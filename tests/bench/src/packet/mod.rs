@@ -8,7 +8,7 @@
 
 mod floor;
 mod gateway;
-pub mod harness;
+mod harness;
 
 use std::{collections::HashMap, process::Command};
 

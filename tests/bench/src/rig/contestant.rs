@@ -18,7 +18,7 @@ use vpce_tests::{Namespace, Process, Rig, address, output};
 use super::{cubic::Cubic, offload::Offloads};
 
 /// The machines' interfaces.
-pub const MACHINE: &str = "eth0";
+const MACHINE: &str = "eth0";
 /// The gateway's interfaces, the client's first.
 const GATEWAY: [&str; 2] = ["vpce-c1", "vpce-p1"];
 /// Client addresses, so many that no connection repeats one that was just closed.
@@ -136,19 +136,6 @@ impl Contestant {
         (0..u32::from(CLIENTS)).map(move |n| Ipv4Addr::from(first + n))
     }
 
-    /// The gateway polls its interface to the client for as long as this lives: on veth nothing else takes frames
-    /// that come from a program.
-    #[must_use]
-    pub fn polling(&self) -> Polling<'_> {
-        self.poll(true);
-        Polling(self)
-    }
-
-    fn poll(&self, on: bool) {
-        let value = if on { "on" } else { "off" };
-        output(self.gateway.command("ethtool").args(["-K", GATEWAY[0], "gro", value]));
-    }
-
     /// The Ethernet addresses of the client and, on its link, of the gateway.
     #[must_use]
     pub fn macs(&self) -> [[u8; 6]; 2] {
@@ -192,15 +179,6 @@ impl Contestant {
         }
         let first_client = Ipv4Addr::new(10, 1, 0, 5);
         Self { kind, client, backend, gateway, target, first_client, offset, _rig: None, _proxy: proxy }
-    }
-}
-
-/// Ends what [`Contestant::polling`] began.
-pub struct Polling<'c>(&'c Contestant);
-
-impl Drop for Polling<'_> {
-    fn drop(&mut self) {
-        self.0.poll(false);
     }
 }
 

@@ -1,46 +1,48 @@
 //! Small datagrams, as many as one CPU sends.
 //!
-//! Frames come to the gateway as a network card hands them to the kernel: from a program of XDP, which
-//! `BPF_PROG_TEST_RUN` runs on live frames, into the client's interface. So the sender costs little beside
-//! what it measures. On veth all of the way is walked on the sender's CPU. What arrives at the backend's
-//! interface is counted and dropped there: its stack is not what is measured.
+//! Frames go out by `AF_PACKET`, so that the sender costs little beside what it measures. On veth all
+//! of the way is walked on the sender's CPU. What arrives at the backend's interface is counted and
+//! dropped there: its stack is not what is measured.
 
 use std::{
-    fs, thread,
+    fs, io, mem,
+    os::fd::AsRawFd,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
-use aya::{Ebpf, maps::Array, programs::ProgramFd};
-use nix::net::if_::if_nametoindex;
+use nix::{
+    libc,
+    net::if_::if_nametoindex,
+    sys::socket::{AddressFamily, LinkAddr, SockFlag, SockType, SockaddrLike, bind, socket},
+};
 use vpce_tests::{
     Namespace,
     frames::Envelope,
-    object::{self, Random, on_cpu},
+    object::{Random, on_cpu},
 };
-use vpce_tests_ebpf::sender::{FRAME, Frame, Order};
 
 use super::{
-    contestant::{Contestant, MACHINE, port},
+    contestant::{Contestant, port},
     cpu,
 };
-use crate::packet::harness;
 
 /// Frames of one system call.
-const BATCH: u32 = 8192;
+const BATCH: u32 = 64;
 /// Payload that makes the shortest Ethernet frame.
 const DATA: [u8; 18] = [0; 18];
 
 /// Millions of datagrams a second that arrive, over so many flows.
 pub fn run(on: &Contestant, flows: usize, lasting: Duration) -> f64 {
-    let flood = Flood::load(on, &frames(on, flows));
-    let _polling = on.polling();
+    let frames = frames(on, flows);
     on.client.run(|| {
         on_cpu(cpu::CLIENT);
+        let mut sender = Sender::open(&frames);
         // Every flow opens, and neighbours are found.
-        flood.send_for(Duration::from_millis(300), flows);
+        sender.send_for(Duration::from_millis(300), flows);
         thread::sleep(Duration::from_millis(100));
         let before = arrived(&on.backend);
-        let took = flood.send_for(lasting, 0);
+        let took = sender.send_for(lasting, 0);
         thread::sleep(Duration::from_millis(50));
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let count = (arrived(&on.backend) - before) as f64;
@@ -63,46 +65,74 @@ fn frames(on: &Contestant, flows: usize) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Sends frames again and again.
-struct Flood {
-    _object: Ebpf,
-    sender: ProgramFd,
-}
-
 /// Frames that a backend has received.
 fn arrived(backend: &Namespace) -> u64 {
     let text = backend.run(|| fs::read_to_string("/proc/thread-self/net/dev")).expect("the interfaces' counters");
-    let ours = |line: &str| Some(line.trim_start().strip_prefix(MACHINE)?.strip_prefix(':')?.to_owned());
-    let counters = text.lines().find_map(ours).expect("the backend's interface");
+    let counters =
+        text.lines().find_map(|line| line.trim_start().strip_prefix("eth0:")).expect("the backend's interface");
     counters.split_whitespace().nth(1).expect("a count of frames").parse().expect("a number")
 }
 
-impl Flood {
-    fn load(on: &Contestant, frames: &[Vec<u8>]) -> Self {
-        let count = u32::try_from(frames.len()).expect("a number of frames");
-        let mut object = harness::object(|loader| {
-            loader.map_max_entries("FRAMES", count);
-        });
-        let mut table: Array<_, Frame> = object.take_map("FRAMES").expect("FRAMES").try_into().expect("an array");
-        for (number, frame) in (0..).zip(frames) {
-            let words: Vec<_> = frame.as_chunks().0.iter().map(|word| u32::from_ne_bytes(*word)).collect();
-            table.set(number, Frame::try_from(words).expect("the shortest frame"), 0).expect("a frame");
-        }
-        let ifindex = on.client.run(|| if_nametoindex(MACHINE)).expect("the client's interface");
-        let mut orders: Array<_, Order> = object.take_map("ORDER").expect("ORDER").try_into().expect("an array");
-        orders.set(0, Order { next: 0, frames: count, ifindex }, 0).expect("the orders");
-        let sender = harness::program(&mut object, "send");
-        Self { _object: object, sender }
+/// Sends frames again and again.
+struct Sender<'f> {
+    socket: std::os::fd::OwnedFd,
+    headers: Vec<libc::mmsghdr>,
+    next: usize,
+    // The headers point here.
+    _vectors: Vec<libc::iovec>,
+    _frames: &'f [Vec<u8>],
+}
+
+impl<'f> Sender<'f> {
+    fn open(frames: &'f [Vec<u8>]) -> Self {
+        let socket =
+            socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
+        let index = if_nametoindex("eth0").expect("the client's interface");
+        bind(socket.as_raw_fd(), &link(index)).expect("the interface");
+        let on: libc::c_int = 1;
+        let (at, size) = (ptr::from_ref(&on).cast(), u32::try_from(size_of_val(&on)).expect("a short option"));
+        // SAFETY: an option of this size, alive during the call.
+        let set =
+            unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, at, size) };
+        assert_eq!(set, 0, "no way around the queue: {}", io::Error::last_os_error());
+        let count = frames.len().next_multiple_of(BATCH as usize);
+        let vector = |frame: &Vec<u8>| libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
+        let mut vectors: Vec<_> = frames.iter().cycle().take(count).map(vector).collect();
+        let header = |vector: &mut libc::iovec| {
+            // SAFETY: all zeros is an empty message header.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            (header.msg_hdr.msg_iov, header.msg_hdr.msg_iovlen) = (ptr::from_mut(vector), 1);
+            header
+        };
+        let headers = vectors.iter_mut().map(header).collect();
+        Self { socket, headers, next: 0, _vectors: vectors, _frames: frames }
     }
 
-    /// Sends for so long, and so many frames at least; answers how long that took.
-    fn send_for(&self, lasting: Duration, least: usize) -> Duration {
+    /// Sends for so long, and each frame of so many at least once; answers how long that took.
+    fn send_for(&mut self, lasting: Duration, least: usize) -> Duration {
         let start = Instant::now();
         let mut sent = 0;
         while start.elapsed() < lasting || sent < least {
-            object::send(&self.sender, FRAME, BATCH).expect("frames that leave");
+            let batch = &mut self.headers[self.next..self.next + BATCH as usize];
+            // SAFETY: the headers point to vectors, and these to frames, that outlive the call.
+            let done = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), batch.as_mut_ptr(), BATCH, 0) };
+            let error = io::Error::last_os_error();
+            let full = matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::EAGAIN));
+            assert!(done >= 0 || full, "a frame was not sent: {error}");
             sent += BATCH as usize;
+            self.next = (self.next + BATCH as usize) % self.headers.len();
         }
         start.elapsed()
     }
+}
+
+/// An interface's link-layer address, of no protocol: nothing is to be received.
+fn link(index: u32) -> LinkAddr {
+    // SAFETY: all zeros is an address of no family.
+    let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
+    address.sll_family = u16::try_from(libc::AF_PACKET).expect("a small number");
+    address.sll_ifindex = i32::try_from(index).expect("an interface index");
+    let length = u32::try_from(size_of_val(&address)).expect("a short address");
+    // SAFETY: a `sockaddr_ll` of this length, alive during the call.
+    unsafe { LinkAddr::from_raw(ptr::from_ref(&address).cast(), Some(length)) }.expect("a link-layer address")
 }

@@ -1,5 +1,5 @@
-//! What the benchmark runs in the kernel: the harness, which lays packets for a program under test, the
-//! programs that it is compared with, and a sender.
+//! What the benchmark runs in the kernel: the harness, which lays packets for a program under test, and
+//! the programs that it is compared with.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 
@@ -9,8 +9,6 @@ mod floor;
 mod frame;
 #[cfg(target_arch = "bpf")]
 mod harness;
-#[cfg(target_arch = "bpf")]
-mod sender;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {
