@@ -155,6 +155,7 @@ mod tests {
             "budget",
             "build_and_load",
             "cli",
+            "ctl",
             "deploy",
             "documented",
             "hooks",

@@ -7,8 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::Error;
+use super::{Error, strict::Strict};
 
 /// A body of JSON.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let unread = |rejection: BytesRejection| Error::parameter(rejection.body_text());
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        let axum::Json(value) = axum::Json::from_bytes(&bytes)
+        let axum::Json(value) = axum::Json::<Value>::from_bytes(&bytes)
             .map_err(|rejection| Error::parameter(told("body", &rejection.body_text())))?;
-        // A list was taken for the fields of an object, in their order.
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Error::parameter("body: it is a list; send an object"));
-        }
+        let value = serde_path_to_error::deserialize(Strict(value));
+        let value = value.map_err(|error| Error::parameter(format!("body: {error}")))?;
         Ok(Self(value))
     }
 }

@@ -14,6 +14,7 @@ mod operations;
 mod operator;
 mod pace;
 mod server;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod versions;
