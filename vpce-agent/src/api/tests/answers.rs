@@ -37,7 +37,7 @@ async fn a_bad_body_is_told_by_its_field() {
         (r#"{"name": 1}"#, 400, "body: name: invalid type: integer `1`, expected a string"),
         ("{}", 400, "body: missing field `name`"),
         ("[]", 400, "body: it is a list; send an object"),
-        (r#"{"name": "#, 400, "body: EOF while parsing a value at line 1 column 9"),
+        (r#"{"name": "#, 400, "body: name: EOF while parsing a value at line 1 column 9"),
         ("[", 400, "body: EOF while parsing a list at line 1 column 1"),
         ("", 400, "body: EOF while parsing a value at line 1 column 0"),
     ] {
