@@ -8,14 +8,14 @@ use vpce_tests::{Hook, Rig, binary, finish, story};
 const NETWORKS: &str = r#"
 [[vpc]]
 name = "red"
-domain = "1564ec50ef2a47c791ea5536353ed4b9"
+domain = "tenant-red"
 attach = { interface = "vpce-c1" }
 address = "10.1.0.254/24"
 subnets = [{ name = "default", cidr = "10.1.0.0/24" }]
 
 [[vpc]]
 name = "blue"
-domain = "26a5c07d4e0b4f3f8d2b1c9e7f605142"
+domain = "tenant-blue"
 attach = { interface = "vpce-p1" }
 address = "10.2.0.254/24"
 subnets = [{ name = "default", cidr = "10.2.0.0/24" }]
