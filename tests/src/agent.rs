@@ -65,6 +65,17 @@ impl Agent {
         &self.bpf_dir
     }
 
+    /// Removes what it pinned as `links`, `maps` or `programs`. Without its programs the next agent is as one of
+    /// another build.
+    ///
+    /// # Panics
+    /// When there is no such directory, or a pin can't be removed.
+    pub fn forget(&self, part: &str) {
+        for pin in fs::read_dir(self.bpf_dir.join(part)).expect("what is pinned") {
+            fs::remove_file(pin.expect("a pin").path()).expect("a pin removed");
+        }
+    }
+
     /// Where it listens for `vpcectl`.
     #[must_use]
     pub fn socket(&self) -> PathBuf {

@@ -181,6 +181,11 @@ fn an_agent_adopts_what_the_last_one_attached_by_either_hook() {
         talk.say("without an agent").expect("an echo");
         rig.agent().start();
         talk.say("with another one").expect("an echo");
+        assert_eq!(rig.client_link(1).programs(), before, "{hook:?}: of the same build");
+        rig.agent().stop();
+        rig.agent().forget("programs");
+        rig.agent().start();
+        talk.say("with one of another build").expect("an echo");
         let now = rig.client_link(1).programs();
         assert!(now.len() == 1 && now != before, "{hook:?}: the program of the new agent alone: {before:?} {now:?}");
     }

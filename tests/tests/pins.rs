@@ -35,6 +35,22 @@ fn unload_leaves_nothing_behind() {
 }
 
 #[test]
+fn programs_are_not_taken_over_where_their_maps_were_taken_off() {
+    let mut rig = Rig::pair().start();
+    let _web = rig.web(1);
+    let before = rig.client_link(1).programs();
+    rig.agent().stop();
+    rig.agent().forget("links");
+    rig.agent().forget("maps");
+
+    rig.agent().start();
+    wait_until("a page", PATIENCE, || rig.client(1).get("http://10.0.0.100/").status == 200);
+    assert_ne!(rig.client_link(1).programs(), before);
+    let programs = fs::read_dir(rig.agent().bpf_dir().join("programs")).expect("pinned programs");
+    assert_eq!(programs.count(), 2, "the walk's and one hook's, none of before");
+}
+
+#[test]
 fn unload_is_refused_while_an_agent_runs_and_where_no_pins_can_be() {
     let mut rig = Rig::pair().start();
     let _web = rig.web(1);
@@ -72,10 +88,7 @@ fn an_attachment_that_somebody_took_off_is_attached_again() {
     // What comes meanwhile no program sees.
     rig.without_outside_view();
     let _web = rig.web(1);
-    let links = fs::read_dir(rig.agent().bpf_dir().join("links")).expect("pinned links");
-    for link in links {
-        fs::remove_file(link.expect("a pin").path()).expect("a pin removed");
-    }
+    rig.agent().forget("links");
     let through = || rig.client(1).curl(&["--max-time", "1", "http://10.0.0.100/"]).status == 200;
     wait_until("attached and carrying traffic again", PATIENCE, || rig.client_link(1).has_program() && through());
 }

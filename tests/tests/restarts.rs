@@ -22,8 +22,11 @@ const LIVE: u32 = 1000;
 /// The limits of the test are from here on; all within one block of records.
 const LIMIT: u32 = 2000;
 
-/// How long half of the starts may take, at most, on a busy machine; the figures are printed.
-const READY: Duration = Duration::from_secs(5);
+/// How long half of the starts may take, at most; the figures are printed.
+const READY: Duration = Duration::from_secs(1);
+
+/// As long, where the kernel verifies another program each time.
+const READY_ANEW: Duration = Duration::from_secs(5);
 
 /// Flow records for all endpoints of a subnet.
 const STORM_FLOWS: u32 = 1 << 20;
@@ -43,10 +46,10 @@ fn start(rig: &mut Rig) -> Duration {
 }
 
 /// Tells how long starts took. Other loads of the machine hold up single ones for seconds.
-fn readiness(mut starts: Vec<Duration>) -> String {
+fn readiness(mut starts: Vec<Duration>, within: Duration) -> String {
     starts.sort();
     let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
-    assert!(median < READY, "half of the starts took {median:?} or more");
+    assert!(median < within, "half of the starts took {median:?} or more");
     format!("ready in {:.2} s, the slowest {:.2} s", median.as_secs_f32(), slowest.as_secs_f32())
 }
 
@@ -57,6 +60,7 @@ fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing
     let _echo = rig.echo(1);
     let crowd = Crowd::gather(rig.client(1), endpoint(port::ECHO), LIVE as usize);
     let transit = rig.endpoint(1).text("transit_address").to_owned();
+    let verified = program(&rig);
 
     let mut starts = Vec::new();
     for kill in 1..=kills {
@@ -66,6 +70,7 @@ fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing
         rig.agent().kill();
         starts.push(start(&mut rig));
 
+        assert_eq!(program(&rig), verified, "kill {kill}: the program is of this build, and was verified");
         let told = rig.endpoint(1);
         assert_eq!(told.number("connections.limit"), u64::from(limit), "kill {kill}: acknowledged");
         assert_eq!(told.number("connections.open"), u64::from(LIVE), "kill {kill}: {told}");
@@ -75,7 +80,7 @@ fn row_09_killed_agents_interrupt_none_of_1000_live_connections_and_lose_nothing
     let talked = crowd.end();
     assert_eq!(talked.interrupted, 0, "{talked:?}");
     assert!(talked.rounds > 1, "{talked:?}");
-    report(9, format!("{kills} kills, {LIVE} flows, 0 interrupted, {}", readiness(starts)));
+    report(9, format!("{kills} kills, {LIVE} flows, 0 interrupted, {}", readiness(starts, READY)));
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn row_09_nothing_that_was_answered_is_lost_when_the_agent_is_killed_in_a_storm_
         9,
         format!(
             "{kills} kills in a storm of requests, {made} endpoints made, {deleted} deleted, none lost, {}",
-            readiness(starts)
+            readiness(starts, READY)
         ),
     );
 }
@@ -247,6 +252,7 @@ fn row_10_a_program_replaced_100_times_interrupts_none_of_1000_live_connections_
     let mut before = (program(&rig), rig.counts(), rig.endpoint(1));
     for time in 1..=TIMES {
         rig.agent().stop();
+        rig.agent().forget("programs");
         starts.push(start(&mut rig));
         let now = (program(&rig), rig.counts(), rig.endpoint(1));
         assert_ne!(now.0, before.0, "time {time}: the old program is still there");
@@ -259,7 +265,7 @@ fn row_10_a_program_replaced_100_times_interrupts_none_of_1000_live_connections_
     assert_eq!(talked.interrupted, 0, "{talked:?}");
     assert!(talked.rounds > 1, "{talked:?}");
     let slowest = talked.slowest.as_secs_f32();
-    let ready = readiness(starts);
+    let ready = readiness(starts, READY_ANEW);
     report(10, format!("{TIMES} replacements, {LIVE} flows, 0 interrupted, slowest answer {slowest:.2} s, {ready}"));
 }
 

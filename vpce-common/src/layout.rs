@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0005;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0006;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;

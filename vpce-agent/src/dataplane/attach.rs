@@ -12,17 +12,13 @@ use std::{
 };
 
 use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
+    LinkOrder, ProgramError, TcAttachType, XdpMode,
     links::{FdLink, LinkError, LinkType, PinnedLink},
     tc::{SchedClassifierLink, TcAttachOptions},
     xdp::XdpLink,
 };
 
-use super::{
-    Dataplane, DataplaneError,
-    load::{PATH, PATH_TC, program},
-    tcx,
-};
+use super::{Dataplane, DataplaneError, pins::remove, tcx};
 use crate::model::Hook;
 
 /// An interface to attach to.
@@ -73,8 +69,8 @@ impl Dataplane {
     /// When the hook does not take it, and then one of the other kind stays; or when the kernel does not
     /// take the program. Other XDP programs are never replaced.
     pub fn attach(&mut self, target: &Target<'_>) -> Result<bool, DataplaneError> {
-        self.load_path(target.hook)?;
         let Target { ifindex, hook, held, .. } = *target;
+        self.programs.load(hook)?;
         if held == Some(hook) {
             if self.attached.get(&ifindex).is_some_and(|is| is.current) {
                 return Ok(false);
@@ -147,13 +143,13 @@ impl Dataplane {
             Hook::Generic => XdpMode::Skb,
             Hook::Tc => return self.attach_by_tc(target.interface),
         };
-        let xdp: &mut Xdp = program(&mut self.object, PATH).map_err(not_loaded)?;
+        let xdp = self.programs.path().map_err(not_loaded)?;
         let id = xdp.attach_to_if_index(target.ifindex, mode)?;
         xdp.take_link(id)?.try_into().map_err(link_error)
     }
 
     fn attach_by_tc(&mut self, interface: &str) -> Result<FdLink, ProgramError> {
-        let tc: &mut SchedClassifier = program(&mut self.object, PATH_TC).map_err(not_loaded)?;
+        let tc = self.programs.path_tc().map_err(not_loaded)?;
         // As XDP is, before the programs of others: what is not ours goes on to them.
         let first = TcAttachOptions::TcxOrder(LinkOrder::first());
         let id = tc.attach_with_options(interface, TcAttachType::Ingress, first)?;
@@ -164,11 +160,11 @@ impl Dataplane {
     fn adopt(&mut self, ifindex: u32, hook: Hook) -> Result<(), ProgramError> {
         let link: FdLink = PinnedLink::from_pin(self.pin(ifindex)).map_err(link_error)?.into();
         if hook.is_xdp() {
-            let xdp: &mut Xdp = program(&mut self.object, PATH).map_err(not_loaded)?;
+            let xdp = self.programs.path().map_err(not_loaded)?;
             let id = xdp.attach_to_link(XdpLink::try_from(link).map_err(link_error)?)?;
             xdp.take_link(id)?;
         } else {
-            let tc: &mut SchedClassifier = program(&mut self.object, PATH_TC).map_err(not_loaded)?;
+            let tc = self.programs.path_tc().map_err(not_loaded)?;
             let id = tc.attach_to_link(SchedClassifierLink::try_from(link).map_err(link_error)?)?;
             tc.take_link(id)?;
         }
@@ -216,15 +212,6 @@ fn keep(link: FdLink, pin: &Path) -> io::Result<u32> {
 
 /// How the name of a pin ends that takes its place in a moment.
 pub(super) const NEXT: &str = "-next";
-
-fn remove(pin: &Path) -> Result<(), DataplaneError> {
-    match fs::remove_file(pin) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(DataplaneError::Pin { path: pin.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
-}
 
 fn not_loaded(_: DataplaneError) -> ProgramError {
     ProgramError::NotLoaded

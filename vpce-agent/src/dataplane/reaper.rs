@@ -1,12 +1,9 @@
 //! Runs the reaper's walk: the program looks, the agent only says when and where.
 
-use aya::programs::{TestRun as _, TestRunOptions, Xdp};
+use aya::programs::{TestRun as _, TestRunOptions};
 use vpce_common::{layout::Pass, reap::NO_FLOW};
 
-use super::{
-    Dataplane, DataplaneError,
-    load::{REAP, program},
-};
+use super::{Dataplane, DataplaneError, programs::REAP};
 
 impl Dataplane {
     /// Looks at flow records, and frees what is over. Answers in how many kernel ticks the first of the
@@ -20,8 +17,8 @@ impl Dataplane {
         order[..4].copy_from_slice(&pass.first.to_ne_bytes());
         order[4..8].copy_from_slice(&pass.count.to_ne_bytes());
         let options = TestRunOptions { data_in: Some(&order), ..TestRunOptions::default() };
-        let reap: &mut Xdp = program(&mut self.object, REAP)?;
-        let ran = reap.test_run(options).map_err(|source| DataplaneError::Program { name: REAP, source })?;
+        let ran =
+            self.programs.reap()?.test_run(options).map_err(|source| DataplaneError::Program { name: REAP, source })?;
         Ok(Some(ran.return_value).filter(|ticks| *ticks != NO_FLOW))
     }
 }

@@ -4,12 +4,12 @@
 
 mod batch;
 mod pins;
+mod shared;
 mod table;
 
-use std::ops::Range;
-
 use aya::Ebpf;
-pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins};
+pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins, pinned_maps};
+pub use shared::Shared;
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
     Backend, Client, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
@@ -30,9 +30,12 @@ pub struct AdmissionNow {
     pub taken: u32,
 }
 
-impl From<[u32; 16]> for AdmissionNow {
+/// Words of an entry of `ADMISSIONS`.
+const ADMISSION: usize = size_of::<vpce_common::layout::Admission>() / 4;
+
+impl From<[u32; ADMISSION]> for AdmissionNow {
     /// From the words of an entry of `ADMISSIONS`.
-    fn from([open, peak, head, tail, half_open, ..]: [u32; 16]) -> Self {
+    fn from([open, peak, head, tail, half_open, ..]: [u32; ADMISSION]) -> Self {
         Self { open, peak, half_open, spare: tail.wrapping_sub(head), taken: head }
     }
 }
@@ -65,7 +68,8 @@ pub struct Maps {
     pub ended: Messages<Ended>,
     /// Free rings.
     pub free: Numbered<u32>,
-    admissions: Numbered<[u32; 16]>,
+    admissions: Numbered<[u32; ADMISSION]>,
+    admissions_now: Shared<ADMISSION>,
     /// What was translated of each endpoint, in the order of `vpce_common::layout::Traffic`.
     pub traffic: PerCpu<{ size_of::<vpce_common::layout::Traffic>() / 8 }>,
     /// Other counters of each endpoint, in the order of `vpce_common::layout::Stats`.
@@ -80,6 +84,8 @@ impl Maps {
     /// # Errors
     /// When object and agent were not built together.
     pub fn open(object: &mut Ebpf) -> Result<Self, MapError> {
+        let admissions = Numbered::open(object, "ADMISSIONS")?;
+        let admissions_now = admissions.shared(MAX_ENDPOINTS)?;
         Ok(Self {
             settings: Numbered::open(object, "SETTINGS")?,
             ingress: Table::open(object, "INGRESS")?,
@@ -94,7 +100,8 @@ impl Maps {
             heard: Messages::open(object, "HEARD")?,
             ended: Messages::open(object, "ENDED")?,
             free: Numbered::open(object, "FREE")?,
-            admissions: Numbered::open(object, "ADMISSIONS")?,
+            admissions,
+            admissions_now,
             traffic: PerCpu::open(object, "TRAFFIC")?,
             stats: PerCpu::open(object, "STATS")?,
             totals: PerCpu::open(object, "TOTALS")?,
@@ -129,19 +136,9 @@ impl Maps {
     }
 
     /// Open connections and free records of an endpoint now.
-    ///
-    /// # Errors
-    /// When the kernel refuses the read.
-    pub fn admission(&self, endpoint: u32) -> Result<AdmissionNow, MapError> {
-        self.admissions.get(endpoint).map(AdmissionNow::from)
-    }
-
-    /// The same of these endpoints, in one look.
-    ///
-    /// # Errors
-    /// When the kernel refuses the read.
-    pub fn admissions(&self, endpoints: Range<u32>) -> Result<Vec<AdmissionNow>, MapError> {
-        Ok(self.admissions.run(endpoints)?.into_iter().map(AdmissionNow::from).collect())
+    #[must_use]
+    pub fn admission(&self, endpoint: u32) -> AdmissionNow {
+        self.admissions_now.get(endpoint).into()
     }
 
     /// Puts every record of an endpoint's block into its ring, and makes its count zero.
@@ -154,7 +151,7 @@ impl Maps {
     pub fn fill_ring(&mut self, number: u32, endpoint: &Endpoint) -> Result<(), MapError> {
         let places: Vec<u32> = (endpoint.first_slot + 1..).take(endpoint.slots as usize).collect();
         self.free.set_run(endpoint.first_slot, &places)?;
-        let mut admission = [0; 16];
+        let mut admission = [0; ADMISSION];
         admission[3] = endpoint.slots;
         self.admissions.set(number, admission)
     }

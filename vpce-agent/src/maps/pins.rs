@@ -55,7 +55,11 @@ pub struct Shape {
     key: usize,
     value: usize,
     entries: Entries,
+    is_mappable: bool,
 }
+
+/// `BPF_F_MMAPABLE` of `linux/bpf.h`.
+const MAPPABLE: u32 = 1 << 10;
 
 #[derive(Debug, Clone, Copy)]
 enum Entries {
@@ -66,7 +70,12 @@ enum Entries {
 
 impl Shape {
     const fn new(name: &'static str, kind: MapType, key: usize, value: usize, entries: Entries) -> Self {
-        Self { name, kind, key, value, entries }
+        Self { name, kind, key, value, entries, is_mappable: false }
+    }
+
+    /// It begins on a page: the kernel lays entries on cache lines then, and the agent can read them as they are.
+    const fn mappable(self) -> Self {
+        Self { is_mappable: true, ..self }
     }
 
     /// Entries of the map, where the gateway has so many flow records.
@@ -108,10 +117,10 @@ pub const MAPS: &[Shape] = {
         Shape::new("ENDPOINTS", Array, N, size_of::<Endpoint>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("BACKENDS", Array, N, size_of::<Backend>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TRANSIT", Array, N, size_of::<Transit>(), Fixed(TRANSIT_ADDRESSES)),
-        Shape::new("ADMISSIONS", Array, N, size_of::<Admission>(), Fixed(MAX_ENDPOINTS)),
+        Shape::new("ADMISSIONS", Array, N, size_of::<Admission>(), Fixed(MAX_ENDPOINTS)).mappable(),
         Shape::new("FREE", Array, N, N, MaxFlows),
-        Shape::new("FLOWS", Array, N, size_of::<Flow>(), MaxFlows),
-        Shape::new("BUCKETS", Array, N, size_of::<Bucket>(), Buckets),
+        Shape::new("FLOWS", Array, N, size_of::<Flow>(), MaxFlows).mappable(),
+        Shape::new("BUCKETS", Array, N, size_of::<Bucket>(), Buckets).mappable(),
         Shape::new("TRAFFIC", PerCpuArray, N, size_of::<Traffic>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("STATS", PerCpuArray, N, size_of::<Stats>(), Fixed(MAX_ENDPOINTS)),
         Shape::new("TOTALS", PerCpuArray, N, size_of::<Totals>(), Fixed(1)),
@@ -135,10 +144,11 @@ pub fn check_pins(dir: &Path, max_flows: u32) -> Result<(), MapError> {
         let foreign = |what| MapError::Foreign { path: path.display().to_string(), what };
         let info = MapInfo::from_pin(&path).map_err(|error| foreign(format!("it is no map: {error}")))?;
         let kind = info.map_type().map_err(|error| foreign(error.to_string()))?;
-        let found = (kind as u32, info.key_size() as usize, info.value_size() as usize);
-        let wanted = (shape.kind as u32, shape.key, shape.value);
+        let is_mappable = info.map_flags() & MAPPABLE != 0;
+        let found = (kind as u32, info.key_size() as usize, info.value_size() as usize, is_mappable);
+        let wanted = (shape.kind as u32, shape.key, shape.value, shape.is_mappable);
         if found != wanted {
-            return Err(foreign(format!("type, key size, value size are {found:?}, must be {wanted:?}")));
+            return Err(foreign(format!("type, key size, value size, mappable are {found:?}, must be {wanted:?}")));
         }
         let (found, wanted) = (info.max_entries(), shape.entries(max_flows));
         if found != wanted {
@@ -147,6 +157,18 @@ pub fn check_pins(dir: &Path, max_flows: u32) -> Result<(), MapError> {
         }
     }
     Ok(())
+}
+
+/// The kernel's numbers of the maps that are pinned, in the order of [`MAPS`]: other maps, other numbers.
+///
+/// # Errors
+/// When a pin can't be read.
+pub fn pinned_maps(dir: &Path) -> Result<Vec<u32>, MapError> {
+    let number = |shape: &Shape| {
+        let kernel = |source| MapError::Kernel { name: shape.name, source };
+        Ok(MapInfo::from_pin(dir.join(shape.name)).map_err(kernel)?.id())
+    };
+    MAPS.iter().map(number).collect()
 }
 
 /// Checks the layout that the maps were filled for; 0 before they were filled at all.

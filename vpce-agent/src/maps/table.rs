@@ -18,7 +18,7 @@ use aya::{
     sys::SyscallError,
 };
 
-use super::{MapError, batch};
+use super::{MapError, batch, shared::Shared};
 
 /// A hash map.
 pub struct Table<K, V> {
@@ -204,6 +204,11 @@ impl<V: Pod> Numbered<V> {
     pub fn get(&self, number: u32) -> Result<V, MapError> {
         let name = self.name;
         self.map.get(&number, 0).map_err(|source| MapError::Kernel { name, source })
+    }
+
+    /// Its first entries, as the programs have them; it must have been made with `BPF_F_MMAPABLE`.
+    pub(super) fn shared<const WORDS: usize>(&self, entries: u32) -> Result<Shared<WORDS>, MapError> {
+        Shared::of(self.fd.as_fd(), entries).map_err(|errno| refused(self.name, "mmap")(errno.into()))
     }
 
     /// The values with these numbers, in one look.

@@ -66,6 +66,7 @@ enum Only {
 const LIBRARIES: &[(&str, Only)] = &[
     ("aya", Only::These(&["dataplane", "maps"])),
     ("aya_log", Only::These(&["dataplane", "maps"])),
+    ("aya_obj", Only::These(&["dataplane", "maps"])),
     ("rusqlite", Only::These(&["store"])),
     ("tokio", Only::AllBut(&["model", "config"])),
     ("getrandom", Only::AllBut(&["model", "config"])),
