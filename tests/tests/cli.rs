@@ -76,6 +76,23 @@ fn check_tells_every_error_with_its_line() {
     assert!(checked.status.success(), "a good file: {checked:?}");
 }
 
+#[test]
+fn check_reads_the_certificate_that_the_api_shall_show() {
+    let mut rig = Rig::pair().build();
+    let lost = rig.home().join("lost.crt");
+    rig.write_config(&format!(
+        "{}\n[api]\ncertificate = \"{path}\"\nkey = \"{path}\"\n",
+        rig.plan().toml(),
+        path = lost.display()
+    ));
+    let config = rig.agent().config();
+    let mut check =
+        |elsewhere: &[&str]| finish(rig.agent().command("check").args(elsewhere).arg("--config").arg(&config));
+    let refused = check(&[]);
+    assert_eq!((refused.status.code(), refused.stderr.contains("lost.crt")), (Some(1), true), "{refused:?}");
+    assert!(check(&["--elsewhere"]).status.success(), "the file is right");
+}
+
 /// Whether one line of the complaints has the number of the line, and the word.
 fn tells(complaints: &str, line: u32, word: &str) -> bool {
     let is_line = |number: &str| number.parse() == Ok(line);
@@ -166,7 +183,7 @@ fn vpcectl_diff_tells_of_a_bad_file_and_of_what_others_wrote_into_the_maps() {
         ["gateway and kernel", "ADDRESSES", "10.0.9.9", "not wanted"].iter().all(|part| told.contains(part)),
         "{told}"
     );
-    wait_for("the agent's mending", Duration::from_secs(10), || differ().err().ok_or("it differs"));
+    wait_for("the agent's mending", Duration::from_secs(20), || differ().err().ok_or("it differs"));
 
     fs::write(rig.agent().config(), "[gateway]\ncolour = \"blue\"\n").expect("another file");
     let told = differ().expect("a bad file");

@@ -42,8 +42,10 @@ const REAP: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(500);
 /// Causes of alarms are looked for this often.
 const WATCH: Duration = Duration::from_secs(1);
-/// Drift in the maps, and news of interfaces that were not told, are looked for this often.
-const DRIFT: Duration = Duration::from_secs(5);
+/// News of interfaces that were not told are looked for this often.
+const NEWS: Duration = Duration::from_secs(5);
+/// Drift in the maps is looked for this often.
+const DRIFT: Duration = Duration::from_secs(15);
 /// A start waits this long for backends to answer ARP; one that is down must not hold up the others.
 const FIND: Duration = Duration::from_secs(1);
 
@@ -161,7 +163,7 @@ impl Agent {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let [mut reap, mut look, mut watch, mut drift] = [REAP, LOOK, WATCH, DRIFT].map(|period| {
+        let [mut reap, mut look, mut watch, mut news, mut drift] = [REAP, LOOK, WATCH, NEWS, DRIFT].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
@@ -180,6 +182,7 @@ impl Agent {
                 }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),
+                _ = news.tick() => self.reconcile(Against::LastPass).await,
                 _ = drift.tick() => self.reconcile(Against::Maps).await,
                 asked = self.registry.asked() => {
                     self.registry.carry_out(asked, &mut self.gateway, now());

@@ -98,10 +98,14 @@ pub struct Gateway {
     pub(super) alarms: Alarms,
     /// Whether the file that was read last could not be taken.
     pub(super) reload_failed: bool,
-    /// Number of the endpoint to look at next, for alarms.
+    /// How often causes of alarms were looked for.
+    pub(super) watched: usize,
+    /// Number of the endpoint to look at next for them.
     pub(super) watch_next: u32,
-    /// Endpoints that had no connection at the last look, by number: how often one of their records had been taken.
-    pub(super) resting: BTreeMap<u32, u32>,
+    /// How often a record of each endpoint had been taken, by its number.
+    pub(super) taken: Vec<Option<u32>>,
+    /// Endpoints that had connections since they were looked at for alarms.
+    pub(super) awake: BTreeSet<u32>,
     pub(super) walk: Walk,
     /// Connections that ended, whose ends were not told yet.
     ended: VecDeque<Ended>,
@@ -153,8 +157,10 @@ impl Gateway {
             hiding: BTreeSet::new(),
             alarms,
             reload_failed: false,
+            watched: 0,
             watch_next: 0,
-            resting: BTreeMap::new(),
+            taken: vec![None; MAX_ENDPOINTS as usize],
+            awake: BTreeSet::new(),
             walk: Walk::default(),
             ended: VecDeque::new(),
         };

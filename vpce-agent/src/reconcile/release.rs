@@ -43,7 +43,7 @@ impl Gateway {
         for number in ending {
             let Some(lease) = self.leases.endpoints.get(&number) else { continue };
             let entry = self.dataplane.maps.endpoints.get(number)?;
-            let now = self.dataplane.maps.admission(number)?;
+            let now = self.dataplane.maps.admission(number);
             let closed = entry.accepted == 0 && entry.generation == lease.generation;
             if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
                 ended.insert(number);

@@ -136,7 +136,7 @@ impl Gateway {
             drops: BTreeMap::new(),
         };
         if let Some((number, _)) = lease.filter(|_| in_kernel) {
-            let now = self.dataplane.maps.admission(number)?;
+            let now = self.dataplane.maps.admission(number);
             let connections = &mut status.connections;
             (connections.open, connections.half_open, connections.peak) = (now.open, now.half_open, now.peak);
             let [packets, bytes, reply_packets, reply_bytes] = self.dataplane.maps.traffic.sum(number)?;

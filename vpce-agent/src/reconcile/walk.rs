@@ -3,9 +3,13 @@
 //! The records are looked at in chunks. A look tells when the first of a chunk's flows can be over; until
 //! then nothing is to be found there, but for flows that begin or change meanwhile, and these last at least
 //! as long as the shortest timer. So a chunk is looked at again when the earlier of both is over, and at most
-//! once a second: a flow is gone at most a second after its time.
+//! once a second: a flow is gone at most a second after its time. A chunk without flows rests until one of its
+//! records is taken.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use vpce_common::layout::{Endpoint, Pass};
 
@@ -14,6 +18,8 @@ use vpce_common::layout::{Endpoint, Pass};
 pub(super) const MOST: u32 = 1 << 14;
 /// Flow records of a chunk: a smaller one rests more often, and a run costs more than its share.
 const CHUNK: u32 = 1 << 12;
+/// A chunk without flows is looked at again after this all the same.
+const REST: Duration = Duration::from_secs(60);
 /// A chunk is not looked at again before this.
 const ROUND: Duration = Duration::from_secs(1);
 /// All chunks are looked at in so many steps, where all are due. There are 20 in a [`ROUND`], less some that
@@ -48,14 +54,19 @@ impl Walk {
         shortest: Option<Duration>,
     ) {
         for &Endpoint { first_slot, slots, .. } in endpoints {
-            let chunks = (first_slot / CHUNK) as usize..(first_slot + slots).div_ceil(CHUNK) as usize;
-            self.due.resize(self.due.len().max(chunks.end), None);
-            self.due[chunks].fill(None);
+            self.wake(first_slot..first_slot + slots);
         }
         if let Some(shortest) = shortest.filter(|shortest| *shortest < self.shortest) {
             self.due.fill(None);
             self.shortest = shortest;
         }
+    }
+
+    /// Some of these records were taken since they were looked at: their chunks are due.
+    pub(super) fn wake(&mut self, records: Range<u32>) {
+        let chunks = (records.start / CHUNK) as usize..records.end.div_ceil(CHUNK) as usize;
+        self.due.resize(self.due.len().max(chunks.end), None);
+        self.due[chunks].fill(None);
     }
 
     /// The records to look at in the next step.
@@ -71,7 +82,7 @@ impl Walk {
 
     /// Notes when the first flow of a pass can be over, as seen now; none: there is no flow.
     pub(super) fn looked(&mut self, pass: Pass, soonest: Option<Duration>, now: Instant) {
-        let rests = soonest.unwrap_or(Duration::MAX).min(self.shortest).max(ROUND);
+        let rests = soonest.map_or(REST, |soonest| soonest.min(self.shortest)).max(ROUND);
         if let Some(due) = self.due.get_mut((pass.first / CHUNK) as usize) {
             *due = Some(now + rests);
         }
@@ -135,7 +146,7 @@ mod tests {
             !walk.step(start + after).is_empty()
         };
         let secs = Duration::from_secs;
-        for (soonest, rests) in [(None, SHORTEST), (Some(secs(3)), secs(3)), (Some(secs(60)), SHORTEST)] {
+        for (soonest, rests) in [(None, REST), (Some(secs(3)), secs(3)), (Some(secs(60)), SHORTEST)] {
             assert!(!looks_after(soonest, rests * 99 / 100), "{soonest:?}");
             assert!(looks_after(soonest, rests), "{soonest:?}");
         }
@@ -161,6 +172,14 @@ mod tests {
             now += ROUND / 20;
         }
         assert!(looked.iter().all(|times| *times == 3), "{looked:?}");
+    }
+
+    #[test]
+    fn a_chunk_at_rest_is_due_when_one_of_its_records_is_taken() {
+        let (mut walk, start) = walk(3);
+        round(&mut walk, None, start);
+        walk.wake(CHUNK + 64..CHUNK + 128);
+        assert!(round(&mut walk, None, start).into_iter().eq(CHUNK..CHUNK * 2));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     maps::{MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
         MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES,
-        leases::{Held, Leases},
+        leases::{EndpointLease, Held, Leases},
         slots,
     },
 };
@@ -32,11 +32,12 @@ impl Gateway {
     pub fn watch(&mut self, now: Instant) -> Result<(), MapError> {
         self.alarms.internal(internal(&self.dataplane.maps)?, now);
         // It counts all of them: once in as many looks as all of them take.
-        if self.watch_next == 0 {
+        if self.watched.is_multiple_of(LOOKS) {
             for alarm in self.exhausted() {
                 self.alarms.see(alarm, None, now);
             }
         }
+        self.watched += 1;
         if self.last.is_none() {
             self.alarms.see(Alarm::NotApplied, None, now);
         }
@@ -46,34 +47,41 @@ impl Gateway {
         if self.reload_failed {
             self.alarms.see(Alarm::NotReloaded, None, now);
         }
+        self.wake();
         let share = self.desired.endpoints.len().div_ceil(LOOKS).max(LOOK_LEAST);
-        let leases = self.leases.endpoints.range(self.watch_next..);
-        let mut serving = leases.filter(|(_, lease)| lease.held == Held::Serving);
-        let looked: Vec<_> = serving.by_ref().take(share).collect();
-        let first = looked.first().map_or(0, |(first, _)| **first);
-        let admissions = self.dataplane.maps.admissions(first..looked.last().map_or(first, |(last, _)| **last + 1))?;
-        let mut awake = Vec::new();
-        for (&number, lease) in looked {
-            let Some(is) = admissions.get((number - first) as usize) else { continue };
-            let is_at_rest = is.open == 0 && is.spare == lease.slots;
-            let before = if is_at_rest { self.resting.insert(number, is.taken) } else { self.resting.remove(&number) };
-            // One that had no connection since it was at rest refused none: its counters are what they were.
-            if !is_at_rest || before != Some(is.taken) {
-                awake.push((number, lease, is));
-            }
-        }
-        let first = awake.first().map_or(0, |(first, ..)| *first);
-        let stats = self.dataplane.maps.stats.sums(first..awake.last().map_or(first, |(last, ..)| *last + 1))?;
-        for (number, lease, is) in awake {
-            let Some(endpoint) = self.desired.endpoints.get(&lease.name) else { continue };
+        let looked: Vec<u32> = self.awake.range(self.watch_next..).copied().take(share).collect();
+        self.watch_next = looked.last().filter(|_| looked.len() == share).map_or(0, |last| last + 1);
+        let first = looked.first().copied().unwrap_or_default();
+        let stats = self.dataplane.maps.stats.sums(first..looked.last().map_or(first, |last| last + 1))?;
+        for number in looked {
+            self.awake.remove(&number);
+            let serving = self.leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving);
+            let Some(EndpointLease { name, .. }) = serving else { continue };
+            let Some(endpoint) = self.desired.endpoints.get(name) else { continue };
             let Some(stats) = stats.get((number - first) as usize) else { continue };
+            let is = self.dataplane.maps.admission(number);
             let limit = endpoint.max_connections;
             let counts = Counts { drops: drops(stats), open: is.open, half_open: is.half_open, limit };
-            self.alarms.endpoint(&lease.name, counts, now);
+            self.alarms.endpoint(name, counts, now);
         }
-        self.watch_next = serving.next().map_or(0, |(number, _)| *number);
         self.alarms.clear_old(|name| self.desired.endpoints.contains_key(name), now);
         Ok(())
+    }
+
+    /// Notes which endpoints had a connection since the last time, and has the reaper look at their records. One
+    /// without refused none: its counters are what they were.
+    fn wake(&mut self) {
+        for (&number, lease) in &self.leases.endpoints {
+            let Some(taken) = self.taken.get_mut(number as usize) else { continue };
+            let is = self.dataplane.maps.admission(number);
+            let is_taken = taken.replace(is.taken) != Some(is.taken);
+            if is_taken {
+                self.walk.wake(lease.block());
+            }
+            if is_taken || is.open > 0 || is.spare != lease.slots {
+                self.awake.insert(number);
+            }
+        }
     }
 
     /// Whether the file that was read last could not be taken.
