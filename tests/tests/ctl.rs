@@ -184,7 +184,7 @@ fn a_file_is_applied_once_and_again_only_where_it_differs() {
 
     // On the socket the operator names networks, and a file has a service and its endpoint.
     let text = json!([
-        { "kind": "endpoint", "service": "web", "vpc": "consumer-1", "subnet": "default", "address": "10.0.0.100" },
+        { "kind": "endpoint", "service": "web", "vpc": "provider-1", "subnet": "default", "address": "10.0.0.100" },
         { "kind": "service", "name": "web", "vpc": "provider-1", "backend": stage.backend, "ports": ["80:8080"],
           "permissions": ["*"] },
     ]);
@@ -195,6 +195,9 @@ fn a_file_is_applied_once_and_again_only_where_it_differs() {
     assert_eq!(applied.text("steps.2.what"), "service echo");
     let again = stage.operator(&format!("apply -f {file} --project project-blue"));
     assert_eq!((again.text("steps.0.does"), again.text("steps.1.does")), ("keep", "keep"));
+    let elsewhere = "create endpoint --service web --vpc consumer-1 --subnet default --project project-blue";
+    let refused = stage.rig.vpcectl(elsewhere).expect_err("neither tenant would see it");
+    assert!(refused.contains("EndPoint.2001"), "{refused}");
 }
 
 #[test]
@@ -209,6 +212,12 @@ fn tags_permissions_quotas_and_editions_are_told_and_changed() {
     let permissions = stage.told("blue", "get permissions echo");
     assert_eq!(permissions.at("permissions").as_array().map(Vec::len), Some(1), "{permissions}");
     assert_eq!(permissions.text("permissions.0.description"), "everyone");
+    stage.done("blue", "permit echo --describe * --description all");
+    assert_eq!(stage.told("blue", "get permissions echo").text("permissions.0.description"), "all");
+    for (tags, found) in [("owner", 1), ("owner=x", 1), ("owner=y", 0), ("owner=x team", 0)] {
+        let tagged = stage.told("blue", &format!("get tagged services {tags}"));
+        assert_eq!(tagged.at("services").as_array().map(Vec::len), Some(found), "{tags}: {tagged}");
+    }
     stage.done("blue", "set service echo --name other --port 9:9009 --no-approval");
     let service = stage.told("blue", "describe service other");
     assert_eq!((service.at("approval_enabled"), service.number("ports.0.client_port")), (&json!(false), 9));

@@ -77,17 +77,31 @@ pub(super) fn load(api: &Api, dir: &Path) -> Result<(Arc<ServerConfig>, Fingerpr
     if api.identity.is_none() && !identity.certificate.exists() {
         make(api, &identity)?;
     }
-    let Identity { certificate: path, key } = identity;
+    identify(&identity)
+}
+
+/// Checks that the certificate that is given, if one is, can be shown.
+///
+/// # Errors
+/// [`CertificateError`]
+pub fn check(api: &Api) -> Result<(), CertificateError> {
+    api.identity.as_ref().map_or(Ok(()), |identity| identify(identity).map(drop))
+}
+
+/// Reads a certificate and its key.
+fn identify(
+    Identity { certificate: path, key }: &Identity,
+) -> Result<(Arc<ServerConfig>, Fingerprint), CertificateError> {
     let bad = |path: &Path, source| CertificateError::Pem { path: path.to_owned(), source };
-    let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&read(&path)?).collect();
-    let chain = chain.map_err(|source| bad(&path, source))?;
-    let first = chain.first().ok_or_else(|| bad(&path, pem::Error::NoItemsFound))?;
+    let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    let chain = chain.map_err(|source| bad(path, source))?;
+    let first = chain.first().ok_or_else(|| bad(path, pem::Error::NoItemsFound))?;
     let fingerprint = Fingerprint(Sha256::digest(first).into());
-    let key = PrivateKeyDer::from_pem_slice(&read(&key)?).map_err(|source| bad(&key, source))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|source| bad(key, source))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    let mut config = config.map_err(|source| CertificateError::Unusable { path, source })?;
+    let mut config = config.map_err(|source| CertificateError::Unusable { path: path.clone(), source })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok((Arc::new(config), fingerprint))
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use self::{
-    certificate::{CertificateError, Fingerprint},
+    certificate::{CertificateError, Fingerprint, check as check_certificate},
     error::{Error, ErrorBody},
     extract::{Json, Query},
     guard::RequestId,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    api::{CertificateError, check_certificate},
     config::{self, ConfigErrors},
     model::Desired,
     net::{Interfaces, NetError},
@@ -32,6 +33,9 @@ pub enum InputError {
         /// All errors.
         errors: ConfigErrors,
     },
+    /// The API's certificate can't be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The host can't be asked.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -47,13 +51,17 @@ pub(super) fn read(path: &Path, present: Option<&BTreeSet<String>>) -> Result<De
     desired.map_err(|errors| InputError::Config { path: path.to_owned(), errors })
 }
 
-/// Checks a file as `run` would take it; `here` also asks whether its interfaces are on this host.
+/// Checks a file as `run` would take it; `here` also asks whether its interfaces and its certificate are on this host.
 ///
 /// # Errors
 /// Every error of the file at once.
 pub async fn check(path: &Path, here: bool) -> Result<(), InputError> {
     let present = if here { Some(Interfaces::new()?.all().await?.into_keys().collect()) } else { None };
-    read(path, present.as_ref()).map(drop)
+    let desired = read(path, present.as_ref())?;
+    if let (true, Some(api)) = (here, &desired.api) {
+        check_certificate(api)?;
+    }
+    Ok(())
 }
 
 /// Tells when a file was changed.

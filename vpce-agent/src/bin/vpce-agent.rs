@@ -40,7 +40,7 @@ enum Command {
         /// The configuration file.
         #[arg(long)]
         config: PathBuf,
-        /// Do not ask whether the interfaces are on this host.
+        /// Do not ask whether the interfaces and the certificate are on this host.
         #[arg(long)]
         elsewhere: bool,
     },

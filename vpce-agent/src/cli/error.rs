@@ -48,7 +48,7 @@ pub enum CliError {
     },
     /// What tenants make is in projects.
     #[error(
-        "that is in a project: say which by --project, VPCE_PROJECT or `project` of the profile (`vpcectl get users` lists them)"
+        "that is in a project: say which by --project, VPCE_PROJECT or `project` of the profile; the operator's `vpcectl get users` lists each user's"
     )]
     NoProject,
     /// Only on the socket.

@@ -77,7 +77,12 @@ impl Session {
 
     /// What is there.
     pub(super) async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, CliError> {
-        Ok(serde_json::from_slice(&self.client.send(&Request::get(path)).await?)?)
+        self.ask(&Request::get(path)).await
+    }
+
+    /// What is there, of what a request with a body asks for.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, CliError> {
+        Ok(serde_json::from_slice(&self.client.send(request).await?)?)
     }
 
     /// Changes something; answers what is told of it, which is nothing in a dry run.

@@ -5,7 +5,7 @@ use std::{fs, io::Read as _, path::Path};
 use serde_json::Value;
 
 use super::CliError;
-use crate::model::resource::request::{PortMapping, Tag};
+use crate::model::resource::request::{PortMapping, Tag, TagValues};
 
 /// `80:8080`, `53:5353/udp`, or `80` for the same port on both sides.
 pub(super) fn port(text: &str) -> Result<PortMapping, String> {
@@ -29,6 +29,12 @@ pub(super) fn shown(client: u16, server: u16, protocol: &str) -> String {
 pub(super) fn tag(text: &str) -> Result<Tag, String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no tag; use KEY=VALUE"))?;
     Ok(Tag { key: key.to_owned(), value: value.to_owned() })
+}
+
+/// `key=value`, or `key` with whatever value.
+pub(super) fn tag_wanted(text: &str) -> TagValues {
+    let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value)));
+    TagValues { key: key.to_owned(), values: value.map(str::to_owned).into_iter().collect() }
 }
 
 /// A tag to set, or one to remove.

@@ -23,7 +23,7 @@ use super::{
 /// When there is no database, or the file can't be written: then what was there before stays.
 pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let path = directory::database(dir);
-    fs::metadata(&path).map_err(|error| StoreError::io(&path, error))?;
+    check_there(&path, "is --state-dir that of the agent?")?;
     copy(&sqlite::connect(&path)?, &path, to)
 }
 
@@ -34,6 +34,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
 /// [`StoreError::InUse`] while an agent runs. When the backup is not whole, not ours or of an
 /// unknown version: then the database stays as it is.
 pub fn restore(from: &Path, dir: &Path) -> Result<(), StoreError> {
+    check_there(from, "name a file that `vpcectl backup` made")?;
     let dir = Directory::take(dir)?;
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(|error| StoreError::of(from, error))?;
@@ -46,6 +47,15 @@ pub fn restore(from: &Path, dir: &Path) -> Result<(), StoreError> {
         remove(&dir.file(log))?;
     }
     directory::rename(&new, &path)
+}
+
+fn check_there(path: &Path, cure: &'static str) -> Result<(), StoreError> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(StoreError::Absent { path: path.to_owned(), cure })
+        }
+        found => found.map(drop).map_err(|error| StoreError::io(path, error)),
+    }
 }
 
 /// Copies an open database to a file that is there under its name only once it is whole.

@@ -18,6 +18,14 @@ pub enum StoreError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// There is no file of that name.
+    #[error("{path} is not there; {cure}", path = .path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        cure: &'static str,
+    },
     /// Another agent holds the lock.
     #[error("{path} is in use by another vpce-agent; stop it, or give this one its own --state-dir, --bpf-dir and --socket", path = .path.display())]
     InUse {

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::{Of, Resource, list};
 use crate::{
     cli::{
-        CliError,
+        CliError, select,
         session::{Session, in_path},
         value::{self, TagChange},
     },
     client::{Method, Request},
     model::resource::{
-        answer::{EndpointDetails, Quotas, ServiceDetails},
+        answer::{EndpointDetails, PermissionDetails, Quotas, ServiceDetails},
         request::Tag,
     },
 };
@@ -71,15 +71,18 @@ pub(in crate::cli) struct Permit {
     /// The same, for who may no longer. Endpoints that there are stay.
     #[arg(long, value_name = "PERMISSION")]
     remove: Vec<String>,
-    /// What those that are added are for.
-    #[arg(long, requires = "add")]
+    /// One that is there, and is for something else from now on.
+    #[arg(long, value_name = "PERMISSION", requires = "description")]
+    describe: Option<String>,
+    /// What those that are added are for, or the one to describe.
+    #[arg(long)]
     description: Option<String>,
 }
 
 impl Permit {
     pub(in crate::cli) async fn run(&self, session: &Session) -> Result<String, CliError> {
-        if self.add.is_empty() && self.remove.is_empty() {
-            return Err(CliError::Nothing { options: "use --add or --remove" });
+        if self.add.is_empty() && self.remove.is_empty() && self.describe.is_none() {
+            return Err(CliError::Nothing { options: "use --add, --remove or --describe" });
         }
         let id = session.find::<ServiceDetails>(&self.service).await?.id;
         let at = format!("{}/{id}/permissions", ServiceDetails::PATH);
@@ -96,6 +99,13 @@ impl Permit {
                 }
             };
             session.write(Request::with(Method::POST, session.path(&format!("{at}/{rest}"))?, body)).await?;
+        }
+        if let Some(permission) = &self.describe {
+            let all: Vec<PermissionDetails> = session.pages(&at, "permissions").await?;
+            let names = |one: &PermissionDetails| vec![one.id.to_string(), one.permission.clone()];
+            let one = &all[select::pick("permission", &all, names, permission)?];
+            let body = json!({ "permission": { "description": self.description } });
+            session.write(Request::with(Method::PUT, session.path(&format!("{at}/{}", one.id))?, body)).await?;
         }
         list::Listed::Permissions { service: id.to_string() }.run(session).await
     }

@@ -89,7 +89,7 @@ pub(in crate::cli) struct CreateEndpoint {
     /// Its address; the next free one of the subnet where none is given.
     #[arg(long)]
     address: Option<String>,
-    /// It has a domain name.
+    /// Notes that it shall have a domain name; none is served yet.
     #[arg(long)]
     dns: bool,
     /// A client or a network of clients that may dial it; may be given several times. All may where none is given.

@@ -3,16 +3,19 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Resource, tags};
+use super::{Of, Resource, tags};
 use crate::{
     cli::{
         CliError,
         output::{Column, lines, or_dash, table},
         session::Session,
+        value,
     },
+    client::{Method, Request},
     model::resource::{
         answer::{
-            Connection, EndpointDetails, PermissionDetails, ProjectTags, PublicService, Quota, Quotas, ServiceDetails,
+            Connection, EndpointDetails, Instances, PermissionDetails, ProjectTags, PublicService, Quota, Quotas,
+            ResourceInstance, ServiceDetails,
         },
         request::TagValues,
     },
@@ -41,6 +44,14 @@ pub(in crate::cli) enum Listed {
     /// The tags of the project's services and endpoints.
     #[command(alias = "tag")]
     Tags,
+    /// The services or endpoints that have tags.
+    Tagged {
+        /// What they are.
+        of: Of,
+        /// All of these: KEY=VALUE, or KEY with whatever value.
+        #[arg(required = true, value_name = "KEY=VALUE|KEY")]
+        tags: Vec<String>,
+    },
 }
 
 impl Listed {
@@ -85,6 +96,25 @@ impl Listed {
                 }
                 session.output.show(&json!({ "tags": told }), || table(TAGS, &rows))
             }
+            Self::Tagged { of: Of::Service, tags } => tagged::<ServiceDetails>(session, tags).await,
+            Self::Tagged { of: Of::Endpoint, tags } => tagged::<EndpointDetails>(session, tags).await,
+        }
+    }
+}
+
+/// Those of a kind that have all these tags.
+async fn tagged<T: Resource>(session: &Session, tags: &[String]) -> Result<String, CliError> {
+    let wanted: Vec<TagValues> = tags.iter().map(|text| value::tag_wanted(text)).collect();
+    let path = session.path(&format!("{}/resource_instances/action", T::TAGGED))?;
+    let mut all: Vec<ResourceInstance> = Vec::new();
+    loop {
+        let body = json!({ "action": "filter", "tags": wanted, "offset": all.len().to_string() });
+        let page: Instances = session.ask(&Request::with(Method::POST, path.clone(), body)).await?;
+        let found = page.resources.unwrap_or_default();
+        let is_last = found.is_empty();
+        all.extend(found);
+        if is_last || all.len() >= page.total_count {
+            return show(session, T::KINDS, &all, TAGGED, &[]);
         }
     }
 }
@@ -163,6 +193,11 @@ const PUBLIC_WIDE: &[Column<PublicService>] =
     &[("ID", |one| one.id.to_string()), ("CREATED", |one| one.created_at.to_string())];
 const QUOTAS: &[Column<Quota>] =
     &[("TYPE", |one| one.kind.clone()), ("USED", |one| one.used.to_string()), ("QUOTA", |one| one.quota.to_string())];
+const TAGGED: &[Column<ResourceInstance>] = &[
+    ("ID", |one| one.resource_id.clone()),
+    ("SERVICE NAME", |one| one.resource_name.clone()),
+    ("TAGS", |one| tags(&one.tags)),
+];
 const TAGS: &[Column<(&str, TagValues)>] = &[
     ("KIND", |(kind, _)| (*kind).to_owned()),
     ("KEY", |(_, tag)| tag.key.clone()),

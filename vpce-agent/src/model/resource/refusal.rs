@@ -47,6 +47,7 @@ refusals! {
     OwnedByFile { kind: &'static str, name: String } = 403 "EndPoint.0004" "{kind} {name:?} is owned by the gateway's configuration file; change it there";
     /// Nothing of that id that the caller may see.
     Absent { kind: &'static str, id: String } = 404 "EndPoint.0005" "{kind} {id:?} is not found";
+    AccountAbsent { reason: String } = 404 "EndPoint.0005" "{reason}";
     Limit { value: String } = 400 "EndPoint.0006" "limit: {value:?} isn't allowed; use a number of 0-1000";
     Offset { value: String } = 400 "EndPoint.0010" "offset: {value:?} isn't allowed; use a number of 0-2147483647";
     ProjectId { value: String } = 400 "EndPoint.0014" "project_id: {value:?} is not your project; give the client its id";
@@ -124,10 +125,10 @@ impl From<Denied> for Refusal {
 impl From<AccountsError> for Refusal {
     fn from(error: AccountsError) -> Self {
         match error {
-            AccountsError::NoUser { name } => Self::Absent { kind: "user", id: name },
-            AccountsError::NoKey { id } => Self::Absent { kind: "access key", id },
-            AccountsError::NoToken { id } => Self::Absent { kind: "token", id },
-            error => Self::Account { reason: error.to_string() },
+            AccountsError::NoUser { .. } | AccountsError::NoKey { .. } | AccountsError::NoToken { .. } => {
+                Self::AccountAbsent { reason: error.to_string() }
+            }
+            _ => Self::Account { reason: error.to_string() },
         }
     }
 }

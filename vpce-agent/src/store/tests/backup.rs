@@ -100,6 +100,14 @@ fn a_backup_that_is_not_as_it_was_written_is_refused_and_the_database_stays() {
 fn a_directory_without_a_database_has_no_backup() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("backup");
-    assert!(matches!(super::backup(dir.path(), &file), Err(StoreError::Io { .. })));
+    assert!(matches!(super::backup(dir.path(), &file), Err(StoreError::Absent { .. })));
     assert!(!file.exists());
+}
+
+#[test]
+fn a_backup_that_is_not_there_makes_no_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    assert!(matches!(restore(&dir.path().join("backup"), &state), Err(StoreError::Absent { .. })));
+    assert!(!state.exists());
 }

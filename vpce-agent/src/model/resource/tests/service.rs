@@ -27,6 +27,21 @@ fn a_service_is_shown_as_it_was_asked_for_under_its_full_name() {
 }
 
 #[test]
+fn the_operator_makes_for_a_tenant_only_what_is_in_its_vpcs_or_in_its_own() {
+    let mut resources = resources();
+    let backend = backend(&mut resources, 10);
+    let request = service_request(backend);
+    let within = |domain: &str| Caller { operator: true, ..tenant(domain) };
+    refused(resources.create_service(&within("red"), AT, ServiceId(id(1)), &request), "EndPoint.2001");
+    resources.create_service(&within("blue"), AT, ServiceId(id(1)), &request).unwrap();
+    let endpoint = |vpc_name: &str| body(json!({ "endpoint_service_id": id(1), "vpc_id": vpc(vpc_name) }));
+    refused(resources.create_endpoint(&within("blue"), AT, EndpointId(id(2)), &endpoint("red")), "EndPoint.2001");
+    // A VPC of no tenant may be used; it is the service that does not admit it.
+    let asked = resources.create_endpoint(&within("blue"), AT, EndpointId(id(2)), &endpoint("cloud"));
+    refused(asked, "EndPoint.2012");
+}
+
+#[test]
 fn values_that_are_not_offered_are_refused_by_field() {
     let mut resources = resources();
     let backend = backend(&mut resources, 10);

@@ -11,6 +11,7 @@ use crate::model::resource::{
     check,
     item::{Mapping, Owner},
     request::{AddServerResources, CreateService, RenameService, UpdateService},
+    world::Network,
 };
 
 /// What a service that changes must not be, for messages.
@@ -229,11 +230,13 @@ impl Resources {
         Ok(Service::clone(service))
     }
 
-    /// A VPC of the caller's.
+    /// A VPC of the caller's. The operator has those of the project that it acts in, and those of no tenant; where
+    /// it acts in none, all.
     pub(super) fn vpc(&self, by: &Caller, id: Option<&str>) -> Result<VpcId, Refusal> {
         let text = id.unwrap_or_default();
         let id: VpcId = text.parse()?;
-        let vpc = self.world.vpcs.get(&id).filter(|vpc| by.operator || vpc.domain.as_ref() == Some(&by.domain));
+        let is_operators = |vpc: &Network| by.operator && (by.project.is_empty() || vpc.domain.is_none());
+        let vpc = self.world.vpcs.get(&id).filter(|vpc| vpc.domain.as_ref() == Some(&by.domain) || is_operators(vpc));
         vpc.map(|_| id).ok_or_else(|| Refusal::VpcAbsent { id: text.to_owned() })
     }
 
