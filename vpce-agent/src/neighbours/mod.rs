@@ -10,8 +10,12 @@ use std::{
 
 use vpce_common::layout::Station;
 
-/// An answer is asked for again after this.
+/// An answer is asked for again after this, where no more than [`PACE`] has it later.
 const FRESH: Duration = Duration::from_secs(5);
+/// An answer is asked for again after this, however many there are.
+const STALE: Duration = Duration::from_secs(30);
+/// Between two questions of those that are only asked again, on average.
+const PACE: Duration = Duration::from_millis(10);
 /// Between two questions that are not answered.
 const RETRY: Duration = Duration::from_secs(1);
 /// So many unanswered questions make a backend unreachable.
@@ -90,9 +94,10 @@ impl Neighbours {
     /// The questions to send now: number of the link, and the address to ask for.
     pub fn due(&mut self, now: Instant) -> Vec<(u32, Ipv4Addr)> {
         let mut questions = Vec::new();
+        let fresh_for = (PACE * u32::try_from(self.entries.len()).unwrap_or(u32::MAX)).clamp(FRESH, STALE);
         for entry in self.entries.values_mut() {
             let since = |then: Option<Instant>| then.map(|then| now.saturating_duration_since(then));
-            let fresh = since(entry.heard).is_some_and(|age| age < FRESH);
+            let fresh = since(entry.heard).is_some_and(|age| age < fresh_for);
             let waiting = since(entry.asked).is_some_and(|age| age < RETRY);
             if fresh || waiting {
                 continue;
@@ -194,6 +199,18 @@ mod tests {
         assert_eq!(neighbours.found(), BTreeMap::from([(7, Neighbour { link: 2, station: MAC })]));
         assert_eq!(neighbours.due(start + FRESH / 2), []);
         assert_eq!(neighbours.due(start + FRESH).len(), 2);
+    }
+
+    #[test]
+    fn answers_of_very_many_are_asked_for_again_a_hundred_a_second() {
+        let all = |count: u32| (0..count).map(|number| (number, wanted()[&7].clone())).collect();
+        for (count, fresh_for) in [(500, FRESH), (1000, FRESH * 2), (10_000, STALE)] {
+            let (mut neighbours, start) = neighbours();
+            neighbours.want(all(count), BTreeMap::new());
+            neighbours.hear(1, ADDRESS, MAC, start);
+            assert_eq!(neighbours.due(start + fresh_for * 99 / 100), [], "{count}");
+            assert_eq!(neighbours.due(start + fresh_for).len(), 2 * count as usize, "{count}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     alarms::Alarms,
     apply, compile, drifted, observe, plan,
     walk::{self, Walk},
-    watch,
+    watch::{self, Seen},
     words::{self, Word},
 };
 use crate::{
@@ -102,8 +102,8 @@ pub struct Gateway {
     pub(super) watched: usize,
     /// Number of the endpoint to look at next for them.
     pub(super) watch_next: u32,
-    /// How often a record of each endpoint had been taken, by its number.
-    pub(super) taken: Vec<Option<u32>>,
+    /// Endpoints at the last look for causes of alarms, by number.
+    pub(super) seen: Vec<Option<Seen>>,
     /// Endpoints that had connections since they were looked at for alarms.
     pub(super) awake: BTreeSet<u32>,
     pub(super) walk: Walk,
@@ -159,7 +159,7 @@ impl Gateway {
             reload_failed: false,
             watched: 0,
             watch_next: 0,
-            taken: vec![None; MAX_ENDPOINTS as usize],
+            seen: vec![None; MAX_ENDPOINTS as usize],
             awake: BTreeSet::new(),
             walk: Walk::default(),
             ended: VecDeque::new(),

@@ -9,7 +9,7 @@ use super::{
     alarms::{Alarm, Alarms, Counts, Drops},
 };
 use crate::{
-    maps::{MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
+    maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
         MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES,
         leases::{EndpointLease, Held, Leases},
@@ -23,6 +23,13 @@ const LOOK_LEAST: usize = 256;
 const STATS: usize = size_of::<Stats>() / 8;
 /// Looks until every endpoint was looked at, at most.
 const LOOKS: usize = 4;
+
+/// An endpoint at the last look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    admission: AdmissionNow,
+    is_at_rest: bool,
+}
 
 impl Gateway {
     /// Looks for causes of alarms: of the gateway, and of a share of its endpoints. For once a second.
@@ -68,19 +75,22 @@ impl Gateway {
         Ok(())
     }
 
-    /// Notes which endpoints had a connection since the last time, and has the reaper look at their records. One
-    /// without refused none: its counters are what they were.
+    /// Notes which endpoints have connections, or had since the last time, and has the reaper look at the records of
+    /// those that took one. One at rest refused none: its counters are what they were.
     fn wake(&mut self) {
-        for (&number, lease) in &self.leases.endpoints {
-            let Some(taken) = self.taken.get_mut(number as usize) else { continue };
+        let end = self.leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
+        for (number, seen) in (0..end).zip(&mut self.seen) {
             let is = self.dataplane.maps.admission(number);
-            let is_taken = taken.replace(is.taken) != Some(is.taken);
-            if is_taken {
+            if seen.is_some_and(|Seen { admission, is_at_rest }| is_at_rest && admission == is) {
+                continue;
+            }
+            let Some(lease) = self.leases.endpoints.get(&number) else { continue };
+            let is_at_rest = is.open == 0 && is.spare == lease.slots;
+            let before = seen.replace(Seen { admission: is, is_at_rest });
+            if before.is_none_or(|before| before.admission.taken != is.taken) {
                 self.walk.wake(lease.block());
             }
-            if is_taken || is.open > 0 || is.spare != lease.slots {
-                self.awake.insert(number);
-            }
+            self.awake.insert(number);
         }
     }
 
