@@ -173,7 +173,9 @@ def expected(operation, role, place):
     if not place.own_ids and operation.foreign is None and place.own_project:
         return None
     if role == OPERATOR:
-        return operation.status
+        # What it makes in a project is in a VPC of the project's tenant.
+        is_mixed = place.project != place.side.project and operation.foreign == 400
+        return operation.foreign if is_mixed else operation.status
     if not place.own_project or f"vpcep:{operation.action}" not in ROLES[role]:
         return 403
     return operation.status if place.own_ids else operation.foreign

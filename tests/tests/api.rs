@@ -339,7 +339,7 @@ fn keys_and_users_outlive_the_agent_and_go_with_their_user() {
     told(&rig, "delete user red");
     assert_eq!(told(&rig, "get keys").at("keys"), &json!([]));
     let error = rig.vpcectl("create key red").expect_err("a key of nobody");
-    assert!(error.contains("there is no user \"red\"; make it"), "{error}");
+    assert!(error.contains("there is no user \"red\"; `vpcectl get users`"), "{error}");
 }
 
 #[test]

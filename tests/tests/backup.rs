@@ -30,6 +30,31 @@ fn a_gateway_is_what_it_was_after_its_state_was_lost_and_restored_from_a_backup(
 }
 
 #[test]
+fn a_state_that_is_older_than_the_dataplane_is_refused_until_that_was_taken_off() {
+    let mut rig = Rig::pair().start();
+    let _echo = rig.echo(1);
+    let (dir, file) = (rig.home().join("state"), rig.home().join("backup"));
+    assert!(backup(&dir, &file).status.success());
+    let one_more = rig.plan().toml()
+        + "\n[[endpoint]]\nname = \"later\"\nservice = \"web-1\"\nvpc = \"consumer-1\"\nsubnet = \"default\"\n";
+    rig.write_config(&one_more);
+    rig.agent().reload();
+    let mut live = rig.client(1).run(|| Talk::open(endpoint(port::ECHO)).expect("a connection"));
+    rig.agent().stop();
+    assert!(restore(&file, &dir).status.success());
+
+    for config in [one_more, rig.plan().toml()] {
+        rig.write_config(&config);
+        let run = &mut rig.agent().run_command();
+        let said = rig.agent().refused(run);
+        assert!(said.contains("this state directory does not know") && said.contains("vpce-agent unload"), "{said}");
+        live.say("still here").expect("a live flow");
+    }
+    assert!(rig.agent().unload().status.success());
+    rig.agent().start();
+}
+
+#[test]
 fn a_backup_is_made_of_a_state_that_no_agent_uses_and_replaces_the_one_before() {
     let mut rig = Rig::pair().start();
     let (dir, file) = (rig.home().join("state"), rig.home().join("backup"));

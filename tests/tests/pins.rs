@@ -51,6 +51,46 @@ fn programs_are_not_taken_over_where_their_maps_were_taken_off() {
 }
 
 #[test]
+fn a_program_that_tells_what_it_drops_tells_the_agent_that_loaded_it() {
+    let mut rig = Rig::pair().start();
+    let _web = rig.web(1);
+    let mut before = rig.client_link(1).programs();
+    for is_told in [true, false, true, true] {
+        rig.agent().stop();
+        let mut run = rig.agent().run_command();
+        if is_told {
+            run.arg("--log-drops");
+        }
+        let logged = rig.agent().log().len();
+        rig.agent().start_as(&mut run, PATIENCE);
+        let now = rig.client_link(1).programs();
+        assert_ne!(now, before, "told: {is_told}");
+        before = now;
+        assert_ne!(rig.client(1).run(|| knock(endpoint(port::UNPUBLISHED))), Knock::Open);
+        let tells = |rig: &mut Rig| rig.agent().log()[logged..].contains("no-mapping");
+        if is_told {
+            wait_until("the drop in the log", PATIENCE, || tells(&mut rig));
+        }
+    }
+}
+
+#[test]
+fn an_agent_starts_on_pins_of_one_that_kept_no_programs_and_unload_takes_them() {
+    let mut rig = Rig::pair().start();
+    let _web = rig.web(1);
+    for unload in [false, true] {
+        rig.agent().stop();
+        rig.agent().forget("programs");
+        fs::remove_dir(rig.agent().bpf_dir().join("programs")).expect("an empty directory");
+        if unload {
+            assert!(rig.agent().unload().status.success());
+        }
+        rig.agent().start();
+        wait_until("a page", PATIENCE, || rig.client(1).get("http://10.0.0.100/").status == 200);
+    }
+}
+
+#[test]
 fn unload_is_refused_while_an_agent_runs_and_where_no_pins_can_be() {
     let mut rig = Rig::pair().start();
     let _web = rig.web(1);
@@ -70,15 +110,16 @@ fn unload_is_refused_while_an_agent_runs_and_where_no_pins_can_be() {
 fn unload_removes_nothing_where_something_of_others_lies() {
     let mut rig = Rig::pair().start();
     rig.agent().stop();
-    let foreign = rig.agent().bpf_dir().join("maps").join("of_others");
-    let mut create = Command::new("bpftool");
-    create.arg("map").arg("create").arg(&foreign).args(["type", "array", "name", "foreign"]);
-    output(create.args(["key", "4", "value", "4", "entries", "1"]));
-    let refused = rig.agent().unload();
-    assert!(!refused.status.success() && refused.stderr.contains("nothing was removed"), "{refused:?}");
-    assert!(foreign.exists() && rig.client_link(1).has_program());
-
-    fs::remove_file(&foreign).expect("a pin removed");
+    for (part, name) in [("maps", "of_others"), ("programs", "vpce-0"), ("programs", "others-0")] {
+        let foreign = rig.agent().bpf_dir().join(part).join(name);
+        let mut create = Command::new("bpftool");
+        create.arg("map").arg("create").arg(&foreign).args(["type", "array", "name", "foreign"]);
+        output(create.args(["key", "4", "value", "4", "entries", "1"]));
+        let refused = rig.agent().unload();
+        assert!(!refused.status.success() && refused.stderr.contains("nothing was removed"), "{refused:?}");
+        assert!(foreign.exists() && rig.client_link(1).has_program());
+        fs::remove_file(&foreign).expect("a pin removed");
+    }
     assert!(rig.agent().unload().status.success());
 }
 

@@ -50,12 +50,12 @@ pub static ENDPOINTS: Array<Endpoint> = Array::pinned(16384, 0);
 pub static BACKENDS: Array<Backend> = Array::pinned(16384, 0);
 #[map]
 pub static TRANSIT: Array<Transit> = Array::pinned(TRANSIT_ADDRESSES, 0);
+/// Mapped by the agent.
 #[map]
 pub static ADMISSIONS: Array<Admission> = Array::pinned(16384, BPF_F_MMAPABLE);
 #[map]
 pub static FREE: Array<Atomic32> = Array::pinned(4096, 0);
-/// Mapped by nobody; but only so does the kernel begin the values on a cache line, as of ADMISSIONS, which the
-/// agent maps.
+/// Mapped by nobody; but only so does the kernel begin the values on a cache line.
 #[map]
 pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
 /// As of FLOWS.

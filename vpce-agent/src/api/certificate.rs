@@ -24,7 +24,7 @@ use crate::model::{Api, Identity};
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file can't be read or written.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: {source}; see `certificate` and `key` of [api]", path = .path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -290,7 +290,9 @@ impl Agent {
     }
 
     fn watch(&mut self) {
-        if let Err(error) = self.gateway.watch(Instant::now()) {
+        let now = Instant::now();
+        self.gateway.wake(now);
+        if let Err(error) = self.gateway.watch(now) {
             tracing::error!("{error}");
         }
         if let Err(error) = self.gateway.let_go() {

@@ -42,7 +42,7 @@ impl Dataplane {
     /// the programs tell of every packet that they drop, to the `log` crate.
     ///
     /// # Errors
-    /// Whatever keeps the programs from being loaded; nothing was changed then but empty pins made.
+    /// Whatever keeps the programs from being loaded; nothing was changed then but pins that no packet meets.
     pub fn load(dir: &Path, max_flows: u32, log: bool) -> Result<Self, DataplaneError> {
         if OBJECT.is_empty() {
             return Err(DataplaneError::NoObject);

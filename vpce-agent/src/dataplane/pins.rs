@@ -14,7 +14,7 @@ use crate::maps::MAPS;
 /// Type of the BPF file system, `BPF_FS_MAGIC` of `linux/magic.h`.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 
-/// What a pin directory is divided into.
+/// What a pin directory is divided into; `Dataplane::load` names them in this order.
 pub(super) const PARTS: [&str; 3] = ["links", "programs", "maps"];
 
 /// Checks that a pin directory is, or would be, on a BPF file system.
@@ -44,7 +44,7 @@ pub(super) fn lock(dir: &Path) -> Result<Flock<File>, DataplaneError> {
     })
 }
 
-/// Takes the dataplane off: detaches every link, then removes every map, flows with it. Answers how
+/// Takes the dataplane off: detaches every link, then removes every program and every map, flows with it. Answers how
 /// many pins there were.
 ///
 /// # Errors

@@ -37,7 +37,8 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Those of an object that was read from `bytes`, which work on the maps of these numbers. With `log` they
-    /// tell of packets to this agent, and none that is pinned serves.
+    /// tell of packets to this agent, and none that is pinned serves. Whatever else changes them at a load must
+    /// come here too.
     pub(super) fn new(object: Ebpf, bytes: &[u8], maps: &[u32], dir: PathBuf, log: bool) -> Self {
         let parts = maps.iter().fold(Sha256::new_with_prefix(bytes), |all, map| all.chain_update(map.to_ne_bytes()));
         let made_of = hex::encode(&parts.chain_update([u8::from(log)]).finalize()[..16]);
@@ -77,19 +78,22 @@ impl Programs {
         let failed = |source| DataplaneError::Program { name, source };
         if self.anew || !pin.exists() {
             let program = self.object.program_mut(name).ok_or(DataplaneError::Missing { name })?;
-            match program {
-                Program::Xdp(program) => program.load(),
-                Program::SchedClassifier(program) => program.load(),
-                _ => return Err(DataplaneError::Missing { name }),
+            // One is loaded already that could not be pinned.
+            if program.fd().is_err() {
+                match program {
+                    Program::Xdp(program) => program.load(),
+                    Program::SchedClassifier(program) => program.load(),
+                    _ => return Err(DataplaneError::Missing { name }),
+                }
+                .map_err(failed)?;
             }
-            .map_err(failed)?;
             for pinned in names(&self.dir)? {
-                if is_program(&pinned) == Some(name) {
+                let is_current = pinned.ends_with(&self.made_of) && is_program(&pinned) != Some(name);
+                if is_program(&pinned).is_some() && !is_current {
                     remove(&self.dir.join(pinned))?;
                 }
             }
-            let unpinned = |source| DataplaneError::Pin { path: pin.clone(), source: io::Error::other(source) };
-            program.pin(&pin).map_err(unpinned)?;
+            program.pin(&pin).map_err(|error| failed(ProgramError::IOError(io::Error::other(error))))?;
         }
         open(pin).map_err(failed)
     }
@@ -102,6 +106,8 @@ fn xdp(pin: PathBuf) -> Result<Xdp, ProgramError> {
 /// Which program a pin of this name is of; none: it is not ours.
 pub(super) fn is_program(pin: &str) -> Option<&'static str> {
     let (name, made_of) = pin.split_once('-')?;
-    let made_of = made_of.len() == 32 && made_of.bytes().all(|digit| digit.is_ascii_hexdigit());
-    [PATH, PATH_TC, REAP].into_iter().find(|known| made_of && *known == name)
+    if made_of.len() != 32 || !made_of.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    [PATH, PATH_TC, REAP].into_iter().find(|known| *known == name)
 }

@@ -9,13 +9,13 @@ mod table;
 
 use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins, pinned_maps};
-pub use shared::Shared;
+use shared::Shared;
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
     Backend, Client, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
 };
 
-/// Open connections and free records of an endpoint, as read at one moment.
+/// Open connections and free records of an endpoint, each as it was when it was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AdmissionNow {
     /// Open connections.

@@ -10,11 +10,11 @@ use std::{
 
 use vpce_common::layout::Station;
 
-/// An answer is asked for again after this, where no more than [`PACE`] has it later.
+/// An answer is asked for again after this, of very many after [`PACE`] for each.
 const FRESH: Duration = Duration::from_secs(5);
 /// An answer is asked for again after this, however many there are.
 const STALE: Duration = Duration::from_secs(30);
-/// Between two questions of those that are only asked again, on average.
+/// An answer is good for so much longer for each backend.
 const PACE: Duration = Duration::from_millis(10);
 /// Between two questions that are not answered.
 const RETRY: Duration = Duration::from_secs(1);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_very_many_are_asked_for_again_a_hundred_a_second() {
+    fn answers_of_very_many_are_asked_for_again_more_seldom() {
         let all = |count: u32| (0..count).map(|number| (number, wanted()[&7].clone())).collect();
         for (count, fresh_for) in [(500, FRESH), (1000, FRESH * 2), (10_000, STALE)] {
             let (mut neighbours, start) = neighbours();

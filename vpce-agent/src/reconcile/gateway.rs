@@ -328,15 +328,12 @@ impl Gateway {
         self.desired.vpcs.values().flat_map(|vpc| &vpc.attach)
     }
 
-    /// No endpoint of the kernel may be of a later generation than any that was given out: the state
-    /// would be an old copy, and give out again what flows hold.
+    /// No endpoint of the kernel may be of a later generation than any that was given out, be it one that the state
+    /// knows or not: the state would be an old copy, and give out again what flows hold.
     fn check_generations(&self) -> Result<(), ReconcileError> {
-        for &number in self.leases.endpoints.keys() {
-            if self.dataplane.maps.endpoints.get(number)?.generation > self.leases.next_generation {
-                return Err(ReconcileError::StateLost);
-            }
-        }
-        Ok(())
+        let known = self.leases.next_generation;
+        let all = self.dataplane.maps.endpoints.run(0..MAX_ENDPOINTS)?;
+        if all.iter().any(|endpoint| endpoint.generation > known) { Err(ReconcileError::StateLost) } else { Ok(()) }
     }
 
     /// Writes a part: what the maps hold of it, and what they shall hold.

@@ -25,6 +25,8 @@ impl Gateway {
     /// Forgets leases that hold nothing.
     pub(super) fn forget(&mut self, ended: &BTreeSet<u32>) -> Result<(), ReconcileError> {
         let endpoints = ended.iter().map(|number| (*number, None)).collect();
+        // Another endpoint may get the number.
+        ended.iter().for_each(|number| self.seen[*number as usize] = None);
         self.store.save_leases(&LeaseDelta { endpoints, ..LeaseDelta::default() })?;
         match &mut self.ledger {
             Some(ledger) => ledger.release(&mut self.leases, ended),

@@ -4,7 +4,7 @@
 //! then nothing is to be found there, but for flows that begin or change meanwhile, and these last at least
 //! as long as the shortest timer. So a chunk is looked at again when the earlier of both is over, and at most
 //! once a second: a flow is gone at most a second after its time. A chunk without flows rests until one of its
-//! records is taken.
+//! records was taken in the last second, and no longer than [`REST`].
 
 use std::{
     ops::Range,
@@ -18,7 +18,8 @@ use vpce_common::layout::{Endpoint, Pass};
 pub(super) const MOST: u32 = 1 << 14;
 /// Flow records of a chunk: a smaller one rests more often, and a run costs more than its share.
 const CHUNK: u32 = 1 << 12;
-/// A chunk without flows is looked at again after this all the same.
+/// A chunk without flows is looked at again after this all the same: a record that was just being taken at the
+/// look counted as none.
 const REST: Duration = Duration::from_secs(60);
 /// A chunk is not looked at again before this.
 const ROUND: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ impl Walk {
         shortest: Option<Duration>,
     ) {
         for &Endpoint { first_slot, slots, .. } in endpoints {
-            self.wake(first_slot..first_slot + slots);
+            self.chunks(first_slot..first_slot + slots).fill(None);
         }
         if let Some(shortest) = shortest.filter(|shortest| *shortest < self.shortest) {
             self.due.fill(None);
@@ -62,11 +63,20 @@ impl Walk {
         }
     }
 
-    /// Some of these records were taken since they were looked at: their chunks are due.
-    pub(super) fn wake(&mut self, records: Range<u32>) {
+    /// Some of these records were taken in the last second: those of their chunks that rest for longer than a flow
+    /// lasts are due.
+    pub(super) fn wake(&mut self, records: Range<u32>, now: Instant) {
+        let first_end = now + self.shortest;
+        for due in self.chunks(records) {
+            *due = due.filter(|due| *due <= first_end);
+        }
+    }
+
+    /// When the chunks of these records are due.
+    fn chunks(&mut self, records: Range<u32>) -> &mut [Option<Instant>] {
         let chunks = (records.start / CHUNK) as usize..records.end.div_ceil(CHUNK) as usize;
         self.due.resize(self.due.len().max(chunks.end), None);
-        self.due[chunks].fill(None);
+        &mut self.due[chunks]
     }
 
     /// The records to look at in the next step.
@@ -178,8 +188,11 @@ mod tests {
     fn a_chunk_at_rest_is_due_when_one_of_its_records_is_taken() {
         let (mut walk, start) = walk(3);
         round(&mut walk, None, start);
-        walk.wake(CHUNK + 64..CHUNK + 128);
-        assert!(round(&mut walk, None, start).into_iter().eq(CHUNK..CHUNK * 2));
+        walk.wake(CHUNK + 64..CHUNK + 128, start);
+        assert!(round(&mut walk, Some(SHORTEST), start).into_iter().eq(CHUNK..CHUNK * 2));
+        // The one that has a flow now is looked at in time for another one.
+        walk.wake(0..CHUNK * 2, start);
+        assert!(round(&mut walk, None, start).into_iter().eq(0..CHUNK));
     }
 
     #[test]

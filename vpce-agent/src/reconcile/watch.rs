@@ -12,7 +12,7 @@ use crate::{
     maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
     model::{
         MAX_CLIENTS, MAX_MAPPINGS, MAX_PREFIXES,
-        leases::{EndpointLease, Held, Leases},
+        leases::{Held, Leases},
         slots,
     },
 };
@@ -21,14 +21,28 @@ use crate::{
 const LOOK_LEAST: usize = 256;
 /// Counters of an endpoint.
 const STATS: usize = size_of::<Stats>() / 8;
+/// Numbers of endpoints from one that is read to the next, at most, for both to be read at once.
+const BETWEEN: u32 = 16;
 /// Looks until every endpoint was looked at, at most.
 const LOOKS: usize = 4;
 
 /// An endpoint at the last look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     admission: AdmissionNow,
     is_at_rest: bool,
+}
+
+impl Seen {
+    /// One of so many records.
+    fn new(admission: AdmissionNow, slots: u32) -> Self {
+        Self { admission, is_at_rest: admission.open == 0 && admission.spare == slots }
+    }
+
+    /// Whether it had no connection since: then it refused none, and its counters are what they were.
+    fn rests(self, now: AdmissionNow) -> bool {
+        self.is_at_rest && self.admission == now
+    }
 }
 
 impl Gateway {
@@ -38,8 +52,8 @@ impl Gateway {
     /// When the kernel refuses a read.
     pub fn watch(&mut self, now: Instant) -> Result<(), MapError> {
         self.alarms.internal(internal(&self.dataplane.maps)?, now);
-        // It counts all of them: once in as many looks as all of them take.
-        if self.watched.is_multiple_of(LOOKS) {
+        // It counts all of them: of many once in as many looks as all of them take.
+        if self.desired.endpoints.len() <= LOOK_LEAST || self.watched.is_multiple_of(LOOKS) {
             for alarm in self.exhausted() {
                 self.alarms.see(alarm, None, now);
             }
@@ -54,43 +68,49 @@ impl Gateway {
         if self.reload_failed {
             self.alarms.see(Alarm::NotReloaded, None, now);
         }
-        self.wake();
         let share = self.desired.endpoints.len().div_ceil(LOOKS).max(LOOK_LEAST);
         let looked: Vec<u32> = self.awake.range(self.watch_next..).copied().take(share).collect();
         self.watch_next = looked.last().filter(|_| looked.len() == share).map_or(0, |last| last + 1);
-        let first = looked.first().copied().unwrap_or_default();
-        let stats = self.dataplane.maps.stats.sums(first..looked.last().map_or(first, |last| last + 1))?;
-        for number in looked {
-            self.awake.remove(&number);
-            let serving = self.leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving);
-            let Some(EndpointLease { name, .. }) = serving else { continue };
-            let Some(endpoint) = self.desired.endpoints.get(name) else { continue };
-            let Some(stats) = stats.get((number - first) as usize) else { continue };
-            let is = self.dataplane.maps.admission(number);
-            let limit = endpoint.max_connections;
-            let counts = Counts { drops: drops(stats), open: is.open, half_open: is.half_open, limit };
-            self.alarms.endpoint(name, counts, now);
+        // Those between two that are awake cost less than another call, if they are few.
+        for run in looked.chunk_by(|one, next| next - one <= BETWEEN) {
+            let (&[first, ..], &[.., last]) = (run, run) else { continue };
+            let stats = self.dataplane.maps.stats.sums(first..last + 1)?;
+            for number in run {
+                self.look_at_endpoint(*number, &stats[(number - first) as usize], now);
+            }
         }
         self.alarms.clear_old(|name| self.desired.endpoints.contains_key(name), now);
         Ok(())
     }
 
+    fn look_at_endpoint(&mut self, number: u32, stats: &[u64; STATS], now: Instant) {
+        self.awake.remove(&number);
+        let Some(lease) = self.leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving) else {
+            return;
+        };
+        let Some(endpoint) = self.desired.endpoints.get(&lease.name) else { return };
+        let AdmissionNow { open, half_open, .. } = self.dataplane.maps.admission(number);
+        let counts = Counts { drops: drops(stats), open, half_open, limit: endpoint.max_connections };
+        self.alarms.endpoint(&lease.name, counts, now);
+    }
+
     /// Notes which endpoints have connections, or had since the last time, and has the reaper look at the records of
-    /// those that took one. One at rest refused none: its counters are what they were.
-    fn wake(&mut self) {
+    /// those that took one. For once a second.
+    pub fn wake(&mut self, now: Instant) {
         let end = self.leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
         for (number, seen) in (0..end).zip(&mut self.seen) {
             let is = self.dataplane.maps.admission(number);
-            if seen.is_some_and(|Seen { admission, is_at_rest }| is_at_rest && admission == is) {
+            if seen.is_some_and(|seen| seen.rests(is)) {
                 continue;
             }
             let Some(lease) = self.leases.endpoints.get(&number) else { continue };
-            let is_at_rest = is.open == 0 && is.spare == lease.slots;
-            let before = seen.replace(Seen { admission: is, is_at_rest });
+            let before = seen.replace(Seen::new(is, lease.slots));
             if before.is_none_or(|before| before.admission.taken != is.taken) {
-                self.walk.wake(lease.block());
+                self.walk.wake(lease.block(), now);
             }
-            self.awake.insert(number);
+            if lease.held == Held::Serving {
+                self.awake.insert(number);
+            }
         }
     }
 
@@ -161,4 +181,27 @@ fn drops(stats: &[u64; STATS]) -> Drops {
 fn internal(maps: &Maps) -> Result<u64, MapError> {
     let [_, _, _, _, _, dropped @ ..] = maps.totals.sum(0)?;
     Ok(dropped[DropReason::Internal.place()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_rests_while_it_has_no_connection_and_takes_no_record() {
+        let rests = AdmissionNow { spare: 64, taken: 5, ..AdmissionNow::default() };
+        let seen = Seen::new(rests, 64);
+        assert!(seen.rests(rests));
+        for now in [
+            AdmissionNow { taken: 6, ..rests },
+            AdmissionNow { open: 1, ..rests },
+            AdmissionNow { spare: 63, ..rests },
+            AdmissionNow { peak: 1, ..rests },
+        ] {
+            assert!(!seen.rests(now), "{now:?}");
+        }
+        for busy in [AdmissionNow { open: 1, ..rests }, AdmissionNow { spare: 63, ..rests }] {
+            assert!(!Seen::new(busy, 64).rests(busy), "{busy:?}");
+        }
+    }
 }

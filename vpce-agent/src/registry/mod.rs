@@ -87,9 +87,14 @@ impl Registry {
 
     /// The gateway took the file with these resources beside it, all but some.
     pub fn took(&mut self, resources: Resources, refused: &BTreeMap<String, LeaseError>) {
-        self.state.resources = resources;
+        let before = std::mem::replace(&mut self.state.resources, resources).failed();
         self.is_applied = false;
         self.note_refused(refused);
+        for (key, reason) in self.state.resources.failed() {
+            if !before.contains_key(&key) {
+                tracing::warn!(resource = key.text(), "not served any more: {reason}");
+            }
+        }
         self.publish();
     }
 

@@ -66,16 +66,16 @@ pub(in crate::cli) struct Permit {
     /// The service's name or id.
     service: String,
     /// `iam:domain::DOMAIN`, or * for everyone; may be given several times.
-    #[arg(long, value_name = "PERMISSION")]
+    #[arg(long, value_name = "PERMISSION", group = "described")]
     add: Vec<String>,
     /// The same, for who may no longer. Endpoints that there are stay.
     #[arg(long, value_name = "PERMISSION")]
     remove: Vec<String>,
     /// One that is there, and is for something else from now on.
-    #[arg(long, value_name = "PERMISSION", requires = "description")]
+    #[arg(long, value_name = "PERMISSION", group = "described", requires = "description")]
     describe: Option<String>,
     /// What those that are added are for, or the one to describe.
-    #[arg(long)]
+    #[arg(long, requires = "described")]
     description: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! What the dataplane shall do for tenants' resources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 use uuid::Uuid;
@@ -114,6 +114,16 @@ impl Resources {
             }
         };
         refused.map(|(id, _)| key(*id)).collect()
+    }
+
+    /// What the API made and can't be served, each with the reason.
+    #[must_use]
+    pub fn failed(&self) -> BTreeMap<Key, String> {
+        let services = self.services.values().filter(|service| service.owner.file.is_none());
+        let endpoints = self.endpoints.values().filter(|endpoint| endpoint.owner.file.is_none());
+        let services = services.filter_map(|service| Some((Key::Service(service.id), self.service_error(service)?)));
+        let endpoints = endpoints.filter_map(|is| Some((Key::Endpoint(is.id), self.endpoint_error(is)?)));
+        services.chain(endpoints).collect()
     }
 
     /// Ids of what was deleted and not let go of yet.

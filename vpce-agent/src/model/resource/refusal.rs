@@ -47,6 +47,7 @@ refusals! {
     OwnedByFile { kind: &'static str, name: String } = 403 "EndPoint.0004" "{kind} {name:?} is owned by the gateway's configuration file; change it there";
     /// Nothing of that id that the caller may see.
     Absent { kind: &'static str, id: String } = 404 "EndPoint.0005" "{kind} {id:?} is not found";
+    /// No such user, key or token.
     AccountAbsent { reason: String } = 404 "EndPoint.0005" "{reason}";
     Limit { value: String } = 400 "EndPoint.0006" "limit: {value:?} isn't allowed; use a number of 0-1000";
     Offset { value: String } = 400 "EndPoint.0010" "offset: {value:?} isn't allowed; use a number of 0-2147483647";

@@ -19,7 +19,7 @@ pub enum AccountsError {
     NoProjects { name: String },
     #[error("project {project:?} is of domain {domain:?}; a project has one domain, choose another id")]
     ProjectTaken { project: String, domain: String },
-    #[error("there is no user {name:?}; make it with `vpcectl create user`")]
+    #[error("there is no user {name:?}; `vpcectl get users` lists them, `vpcectl create user` makes one")]
     NoUser { name: String },
     #[error("there is no access key {id:?}; see `vpcectl get keys`")]
     NoKey { id: String },
