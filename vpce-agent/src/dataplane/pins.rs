@@ -56,18 +56,12 @@ pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
     }
     let _lock = lock(dir)?;
     // Links first: a program without its maps' pins would be the last to know them.
-    let parts: [(&str, fn(&str) -> bool); 4] = [
-        ("links", is_link),
-        ("programs", |name| is_program(name).is_some()),
-        ("maps", is_map),
-        ("", |name| PARTS.contains(&name)),
-    ];
     let mut pins = Vec::new();
-    for (part, ours) in parts {
+    for part in PARTS.into_iter().chain([""]) {
         let path = dir.join(part);
         for name in names(&path)? {
             let pin = path.join(&name);
-            if !ours(&name) {
+            if !is_ours(part, &name) {
                 return Err(DataplaneError::NotOurs { path: pin });
             }
             pins.extend((!part.is_empty()).then_some(pin));
@@ -85,8 +79,14 @@ pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
     Ok(pins.len())
 }
 
-fn is_map(name: &str) -> bool {
-    MAPS.iter().any(|shape| shape.name == name)
+/// Whether an agent pins something by this name in a part, or in the directory itself.
+fn is_ours(part: &str, name: &str) -> bool {
+    match part {
+        "links" => is_link(name),
+        "programs" => is_program(name).is_some(),
+        "maps" => MAPS.iter().any(|shape| shape.name == name),
+        _ => PARTS.contains(&name),
+    }
 }
 
 /// `IFINDEX`, or one that was to take its place; with the number of an attachment before it where an

@@ -26,7 +26,9 @@ impl Gateway {
     pub(super) fn forget(&mut self, ended: &BTreeSet<u32>) -> Result<(), ReconcileError> {
         let endpoints = ended.iter().map(|number| (*number, None)).collect();
         // Another endpoint may get the number.
-        ended.iter().for_each(|number| self.seen[*number as usize] = None);
+        for number in ended {
+            self.seen[*number as usize] = None;
+        }
         self.store.save_leases(&LeaseDelta { endpoints, ..LeaseDelta::default() })?;
         match &mut self.ledger {
             Some(ledger) => ledger.release(&mut self.leases, ended),

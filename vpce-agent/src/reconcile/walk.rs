@@ -20,10 +20,10 @@ pub(super) const MOST: u32 = 1 << 14;
 const CHUNK: u32 = 1 << 12;
 /// A chunk without flows is looked at again after this all the same: a record that was just being taken at the
 /// look counted as none.
-const REST: Duration = Duration::from_secs(60);
-/// A chunk is not looked at again before this.
-const ROUND: Duration = Duration::from_secs(1);
-/// All chunks are looked at in so many steps, where all are due. There are 20 in a [`ROUND`], less some that
+const REST: Duration = Duration::from_mins(1);
+/// A chunk is not looked at again before this: a second, less a step, and another one that comes late.
+const ROUND: Duration = Duration::from_millis(900);
+/// All chunks are looked at in so many steps, where all are due. There are 18 in a [`ROUND`], less some that
 /// come late.
 const STEPS: usize = 15;
 
