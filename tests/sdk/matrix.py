@@ -174,7 +174,7 @@ def expected(operation, role, place):
         return None
     if role == OPERATOR:
         # What it makes in a project is in a VPC of the project's tenant.
-        is_mixed = place.project != place.side.project and operation.foreign == 400
+        is_mixed = not place.own_ids and operation.foreign == 400
         return operation.foreign if is_mixed else operation.status
     if not place.own_project or f"vpcep:{operation.action}" not in ROLES[role]:
         return 403
