@@ -3,7 +3,7 @@
 //! The records are looked at in chunks. A look tells when the first of a chunk's flows can be over; until
 //! then nothing is to be found there, but for flows that begin or change meanwhile, and these last at least
 //! as long as the shortest timer. So a chunk is looked at again when the earlier of both is over, and at most
-//! once a second: a flow is gone at most a second after its time. A chunk without flows rests until one of its
+//! once in a [`ROUND`]: a flow is gone at most a second after its time. A chunk without flows rests until one of its
 //! records was taken in the last second, and no longer than [`REST`].
 
 use std::{

@@ -70,7 +70,8 @@ impl Gateway {
         }
         let share = self.desired.endpoints.len().div_ceil(LOOKS).max(LOOK_LEAST);
         let looked: Vec<u32> = self.awake.range(self.watch_next..).copied().take(share).collect();
-        self.watch_next = looked.last().filter(|_| looked.len() == share).map_or(0, |last| last + 1);
+        self.watch_next =
+            looked.last().and_then(|last| self.awake.range(last + 1..).next()).copied().unwrap_or_default();
         // Those between two that are awake cost less than another call, if they are few.
         for run in looked.chunk_by(|one, next| next - one <= BETWEEN) {
             let (&[first, ..], &[.., last]) = (run, run) else { continue };
