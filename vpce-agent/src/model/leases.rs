@@ -228,13 +228,11 @@ impl Leases {
         self
     }
 
-    /// The lease by which an endpoint is reached.
+    /// The leases by which endpoints are reached, and their numbers, by the endpoints' names.
     #[must_use]
-    pub fn serving(&self, name: &str) -> Option<(u32, &EndpointLease)> {
-        let mut leases = self.endpoints.iter();
-        leases
-            .find(|(_, lease)| lease.name == name && lease.held == Held::Serving)
-            .map(|(number, lease)| (*number, lease))
+    pub fn serving(&self) -> BTreeMap<&str, (u32, &EndpointLease)> {
+        let leases = self.endpoints.iter().filter(|(_, lease)| lease.held == Held::Serving);
+        leases.map(|(number, lease)| (lease.name.as_str(), (*number, lease))).collect()
     }
 
     /// The flow records that are given out are all before this one.

@@ -10,7 +10,7 @@ use crate::{
     maps::MapError,
     model::{
         Attachment, Backend, BackendKind, Dial, Endpoint, Port, Service, Target, Vpc,
-        leases::Held,
+        leases::EndpointLease,
         resource::{EndpointId, RouteTableId, SubnetId, VpcId},
         status::{
             AttachmentStatus, BackendStatus, ConnectionStatus, EndpointStatus, PacketStatus, PortStatus, ServiceStatus,
@@ -27,10 +27,22 @@ impl Gateway {
     pub fn status(&self) -> Result<Status, MapError> {
         let [packets_in, passed, forwarded, replied, answered, dropped @ ..] = self.dataplane.maps.totals.sum(0)?;
         let drops = by_reason(&dropped);
-        let endpoints = self.desired.endpoints.iter().map(|(name, endpoint)| self.endpoint(name, endpoint));
+        let mut of_service: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (name, endpoint) in &self.desired.endpoints {
+            of_service.entry(&endpoint.service).or_default().push(name.clone());
+        }
+        let services = self.desired.services.iter().map(|(name, service)| {
+            let endpoints = of_service.remove(name.as_str()).unwrap_or_default();
+            self.service(name, service, endpoints)
+        });
+        let serving = self.leases.serving();
+        let endpoints = self.desired.endpoints.iter().map(|(name, endpoint)| {
+            let lease = serving.get(name.as_str()).copied();
+            self.endpoint(name, endpoint, lease)
+        });
         Ok(Status {
             vpcs: self.desired.vpcs.iter().map(|(name, vpc)| self.vpc(name, vpc)).collect(),
-            services: self.desired.services.iter().map(|(name, service)| self.service(name, service)).collect(),
+            services: services.collect(),
             endpoints: endpoints.collect::<Result<_, _>>()?,
             alarms: self.alarms.all(Instant::now()),
             packets: PacketStatus { packets_in, passed, forwarded, replied, answered, drops },
@@ -40,8 +52,8 @@ impl Gateway {
     /// Where the endpoints of the file are.
     pub fn addresses(&self) -> impl Iterator<Item = (EndpointId, Ipv4Addr)> {
         let region = &self.desired.gateway.region;
-        let serving = self.leases.endpoints.values().filter(|lease| lease.held == Held::Serving);
-        serving.filter_map(|lease| Some((EndpointId::of_file(region, &lease.name), lease.address?)))
+        let serving = self.leases.serving().into_iter();
+        serving.filter_map(|(name, (_, lease))| Some((EndpointId::of_file(region, name), lease.address?)))
     }
 
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
@@ -79,8 +91,7 @@ impl Gateway {
         }
     }
 
-    fn service(&self, name: &str, service: &Service) -> ServiceStatus {
-        let endpoints = self.desired.endpoints.iter().filter(|(_, endpoint)| endpoint.service == name);
+    fn service(&self, name: &str, service: &Service, endpoints: Vec<String>) -> ServiceStatus {
         ServiceStatus {
             name: name.to_owned(),
             vpc: service.vpc.clone(),
@@ -88,7 +99,7 @@ impl Gateway {
             prefixes: prefixes(service),
             ports: ports(service),
             tags: service.tags.clone(),
-            endpoints: endpoints.map(|(name, _)| name.clone()).collect(),
+            endpoints,
         }
     }
 
@@ -109,9 +120,13 @@ impl Gateway {
         }
     }
 
-    fn endpoint(&self, name: &str, endpoint: &Endpoint) -> Result<EndpointStatus, MapError> {
+    fn endpoint(
+        &self,
+        name: &str,
+        endpoint: &Endpoint,
+        lease: Option<(u32, &EndpointLease)>,
+    ) -> Result<EndpointStatus, MapError> {
         let service = &self.desired.services[&endpoint.service];
-        let lease = self.leases.serving(name);
         let in_kernel = lease.is_some_and(|(number, lease)| {
             let entries = self.last.as_ref().map(|entries| &entries.endpoints);
             entries.and_then(|entries| entries.get(&number)).is_some_and(|entry| entry.generation == lease.generation)

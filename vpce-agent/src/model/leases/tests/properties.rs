@@ -91,7 +91,11 @@ impl Past {
             assert_eq!(leases, self.leases, "taken back");
         } else {
             for name in altered.endpoints.keys() {
-                assert_eq!(leases.serving(name), self.leases.serving(name), "who is refused keeps what it had");
+                assert_eq!(
+                    leases.serving().get(name.as_str()),
+                    self.leases.serving().get(name.as_str()),
+                    "who is refused keeps what it had"
+                );
             }
         }
     }
@@ -120,8 +124,8 @@ impl Past {
             }
         }
         for (name, endpoint) in &desired.endpoints {
-            let Some((number, before)) = was.serving(name) else { continue };
-            let (now, after) = next.serving(name).expect("it is served");
+            let Some((number, before)) = was.serving().get(name.as_str()).copied() else { continue };
+            let (now, after) = next.serving()[name.as_str()];
             let stays = before.vpc == next.vpcs[&endpoint.vpc] && may_have(desired, endpoint, before.address);
             let in_range = desired.gateway.transit.contains(&before.transit);
             assert_eq!(stays, (after.vpc, after.address) == (before.vpc, before.address), "{name}: its address");
@@ -147,7 +151,7 @@ impl Past {
     fn check_served(&self) {
         let Self { desired, leases, .. } = self;
         for (name, endpoint) in &desired.endpoints {
-            let (number, lease) = leases.serving(name).expect("it is served");
+            let (number, lease) = leases.serving()[name.as_str()];
             let service = &desired.services[&endpoint.service];
             let (vpc, gateway) = (leases.vpcs[&service.vpc], endpoint.place.is_none());
             let backend = BackendLease { vpc, address: service.target.address(), gateway };
@@ -165,7 +169,9 @@ impl Past {
         for lease in leases.endpoints.values() {
             let wanted = desired.endpoints.get(&lease.name);
             assert!(lease.held == Held::Cut || wanted.is_some(), "{} is gone and not cut", lease.name);
-            if let (Held::Draining, Some((_, serving))) = (lease.held, leases.serving(&lease.name)) {
+            if let (Held::Draining, Some((_, serving))) =
+                (lease.held, leases.serving().get(lease.name.as_str()).copied())
+            {
                 assert_eq!((lease.vpc, lease.address, lease.backend), (serving.vpc, serving.address, serving.backend));
                 assert!(desired.gateway.transit.contains(&lease.transit));
             }
