@@ -228,11 +228,10 @@ impl Leases {
         self
     }
 
-    /// The leases by which endpoints are reached, and their numbers, by the endpoints' names.
-    #[must_use]
-    pub fn serving(&self) -> BTreeMap<&str, (u32, &EndpointLease)> {
+    /// The leases by which endpoints are reached, and their numbers, with the endpoints' names.
+    pub fn serving(&self) -> impl Iterator<Item = (&str, (u32, &EndpointLease))> {
         let leases = self.endpoints.iter().filter(|(_, lease)| lease.held == Held::Serving);
-        leases.map(|(number, lease)| (lease.name.as_str(), (*number, lease))).collect()
+        leases.map(|(number, lease)| (lease.name.as_str(), (*number, lease)))
     }
 
     /// The flow records that are given out are all before this one.
@@ -250,8 +249,7 @@ impl Leases {
 
     /// Has an endpoint ask for no more than its lease holds, where that serves; answers whether it asked for more.
     pub fn hold_to_lease(&self, name: &str, endpoint: &mut Endpoint) -> bool {
-        let mut serving = self.endpoints.values().filter(|lease| lease.held == Held::Serving);
-        let Some(lease) = serving.find(|lease| lease.name == name) else { return false };
+        let Some((_, (_, lease))) = self.serving().find(|(is, _)| *is == name) else { return false };
         let asks_more = endpoint.slots() > lease.slots;
         if asks_more {
             endpoint.max_connections = connections(lease.slots);

@@ -31,19 +31,22 @@ impl Gateway {
         for (name, endpoint) in &self.desired.endpoints {
             of_service.entry(&endpoint.service).or_default().push(name.clone());
         }
-        let services = self.desired.services.iter().map(|(name, service)| {
-            let endpoints = of_service.remove(name.as_str()).unwrap_or_default();
-            self.service(name, service, endpoints)
-        });
-        let serving = self.leases.serving();
+        let services: BTreeMap<&str, ServiceStatus> = (self.desired.services.iter())
+            .map(|(name, service)| {
+                let endpoints = of_service.remove(name.as_str()).unwrap_or_default();
+                (name.as_str(), self.service(name, service, endpoints))
+            })
+            .collect();
+        let serving: BTreeMap<_, _> = self.leases.serving().collect();
         let endpoints = self.desired.endpoints.iter().map(|(name, endpoint)| {
             let lease = serving.get(name.as_str()).copied();
-            self.endpoint(name, endpoint, lease)
+            self.endpoint(name, endpoint, &services[endpoint.service.as_str()], lease)
         });
+        let endpoints = endpoints.collect::<Result<_, _>>()?;
         Ok(Status {
             vpcs: self.desired.vpcs.iter().map(|(name, vpc)| self.vpc(name, vpc)).collect(),
-            services: services.collect(),
-            endpoints: endpoints.collect::<Result<_, _>>()?,
+            services: services.into_values().collect(),
+            endpoints,
             alarms: self.alarms.all(Instant::now()),
             packets: PacketStatus { packets_in, passed, forwarded, replied, answered, drops },
         })
@@ -52,8 +55,7 @@ impl Gateway {
     /// Where the endpoints of the file are.
     pub fn addresses(&self) -> impl Iterator<Item = (EndpointId, Ipv4Addr)> {
         let region = &self.desired.gateway.region;
-        let serving = self.leases.serving().into_iter();
-        serving.filter_map(|(name, (_, lease))| Some((EndpointId::of_file(region, name), lease.address?)))
+        self.leases.serving().filter_map(|(name, (_, lease))| Some((EndpointId::of_file(region, name), lease.address?)))
     }
 
     fn vpc(&self, name: &str, vpc: &Vpc) -> VpcStatus {
@@ -124,9 +126,9 @@ impl Gateway {
         &self,
         name: &str,
         endpoint: &Endpoint,
+        service: &ServiceStatus,
         lease: Option<(u32, &EndpointLease)>,
     ) -> Result<EndpointStatus, MapError> {
-        let service = &self.desired.services[&endpoint.service];
         let in_kernel = lease.is_some_and(|(number, lease)| {
             let entries = self.last.as_ref().map(|entries| &entries.endpoints);
             entries.and_then(|entries| entries.get(&number)).is_some_and(|entry| entry.generation == lease.generation)
@@ -139,9 +141,9 @@ impl Gateway {
             vpc: endpoint.vpc.clone(),
             subnet: endpoint.place.as_ref().map(|place| place.subnet.clone()),
             transit_address: lease.map(|(_, lease)| lease.transit),
-            backend: self.backend(service),
-            prefixes: prefixes(service),
-            ports: ports(service),
+            backend: service.backend.clone(),
+            prefixes: service.prefixes.clone(),
+            ports: service.ports.clone(),
             tags: endpoint.tags.clone(),
             connections: ConnectionStatus { limit: endpoint.max_connections, ..ConnectionStatus::default() },
             forward: TrafficStatus::default(),

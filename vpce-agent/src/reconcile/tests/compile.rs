@@ -150,7 +150,7 @@ fn a_service_has_timers_of_its_own_and_the_longest_never_ends() {
 fn a_block_of_several_transit_addresses_gives_each_its_share() {
     let (desired, leases) = fresh(&FILE.replace("max_connections = 50", "max_connections = 50000"));
     let entries = compiled(&desired, &leases);
-    let (number, lease) = leases.serving()["web"];
+    let (number, lease) = leases.serving().find(|(name, _)| *name == "web").unwrap().1;
     let web = entries.endpoints[&number];
     assert_eq!((web.slots, lease.transit), (1 << 16, Ipv4Addr::new(198, 19, 130, 4)));
     let share = |place: u32| Transit { endpoint: number, first_slot: web.first_slot + (place << 14), slots: 1 << 14 };
@@ -301,7 +301,7 @@ fn a_transit_address_of_an_earlier_range_hides_none_of_this_one() {
     let (desired, leases) = changed(&FILE.replace("198.19.130.0/24", "198.19.131.0/24"));
     assert_eq!(leases.endpoints[&WEB].held, Held::Cut);
     let entries = compiled(&desired, &leases);
-    let (number, web) = leases.serving()["web"];
+    let (number, web) = leases.serving().find(|(name, _)| *name == "web").unwrap().1;
     assert_eq!(web.transit, Ipv4Addr::new(198, 19, 131, 2));
     assert_eq!(entries.transit[&2].endpoint, number);
     assert_eq!(entries.transit.len(), 2);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, ops::Range};
 use proptest::prelude::*;
 
 use super::{
-    CAPACITY,
+    CAPACITY, all_serving,
     sample::{Event, any_history, desired, is_host, is_taken},
 };
 use crate::model::{
@@ -90,12 +90,9 @@ impl Past {
             altered.undo(&mut leases);
             assert_eq!(leases, self.leases, "taken back");
         } else {
-            for name in altered.endpoints.keys() {
-                assert_eq!(
-                    leases.serving().get(name.as_str()),
-                    self.leases.serving().get(name.as_str()),
-                    "who is refused keeps what it had"
-                );
+            let (is, was) = (all_serving(&leases), all_serving(&self.leases));
+            for name in altered.endpoints.keys().map(String::as_str) {
+                assert_eq!(is.get(name), was.get(name), "who is refused keeps what it had");
             }
         }
     }
@@ -123,9 +120,10 @@ impl Past {
                 (Held::Draining | Held::Cut, Held::Serving) => panic!("{before:?} serves again"),
             }
         }
+        let (served, serves) = (all_serving(was), all_serving(next));
         for (name, endpoint) in &desired.endpoints {
-            let Some((number, before)) = was.serving().get(name.as_str()).copied() else { continue };
-            let (now, after) = next.serving()[name.as_str()];
+            let Some((number, before)) = served.get(name.as_str()).copied() else { continue };
+            let (now, after) = serves[name.as_str()];
             let stays = before.vpc == next.vpcs[&endpoint.vpc] && may_have(desired, endpoint, before.address);
             let in_range = desired.gateway.transit.contains(&before.transit);
             assert_eq!(stays, (after.vpc, after.address) == (before.vpc, before.address), "{name}: its address");
@@ -150,8 +148,9 @@ impl Past {
     /// Every endpoint is reached where it may be, and leads where it shall.
     fn check_served(&self) {
         let Self { desired, leases, .. } = self;
+        let serves = all_serving(leases);
         for (name, endpoint) in &desired.endpoints {
-            let (number, lease) = leases.serving()[name.as_str()];
+            let (number, lease) = serves[name.as_str()];
             let service = &desired.services[&endpoint.service];
             let (vpc, gateway) = (leases.vpcs[&service.vpc], endpoint.place.is_none());
             let backend = BackendLease { vpc, address: service.target.address(), gateway };
@@ -169,9 +168,7 @@ impl Past {
         for lease in leases.endpoints.values() {
             let wanted = desired.endpoints.get(&lease.name);
             assert!(lease.held == Held::Cut || wanted.is_some(), "{} is gone and not cut", lease.name);
-            if let (Held::Draining, Some((_, serving))) =
-                (lease.held, leases.serving().get(lease.name.as_str()).copied())
-            {
+            if let (Held::Draining, Some((_, serving))) = (lease.held, serves.get(lease.name.as_str())) {
                 assert_eq!((lease.vpc, lease.address, lease.backend), (serving.vpc, serving.address, serving.backend));
                 assert!(desired.gateway.transit.contains(&lease.transit));
             }
