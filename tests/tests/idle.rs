@@ -18,14 +18,14 @@ use vpce_tests::{
     tcp::{PATIENCE, Talk, dial},
 };
 
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(10);
 /// How long after it both ends are told.
 const TOLD: Duration = Duration::from_secs(2);
 /// For a busy machine.
 const MARGIN: Duration = Duration::from_secs(2);
 /// Longer than two idle times.
-const LONG: Duration = Duration::from_secs(45);
-const KEEPALIVE_SECS: u32 = 15;
+const LONG: Duration = Duration::from_secs(24);
+const KEEPALIVE_SECS: u32 = 7;
 
 #[test]
 fn an_idle_connection_is_reset_on_both_sides_and_one_with_keepalives_lives() {
