@@ -66,7 +66,7 @@ pub use process::{Finished, Process, finish, output};
 pub use rig::{Footprint, Rig};
 pub use servers::{Iperf, Names, Redis, Web, sha256};
 pub use view::View;
-pub use vlan::Tags;
+pub use vlan::{Deaf, Tags};
 pub use wait::{wait_for, wait_until};
 pub use wire::Wire;
 

@@ -6,7 +6,7 @@ use aya::maps::{Array, Map, MapData};
 use nix::net::if_::if_nametoindex;
 use vpce_common::layout::Link;
 use vpce_tests::{
-    Bulk, Crowd, Hook, Place, Rig, View,
+    Bulk, Crowd, Deaf, Hook, Place, Rig, View,
     address::{ENDPOINT, endpoint},
     output, port,
     tcp::{PATIENCE, Talk},
@@ -216,6 +216,18 @@ fn the_programs_know_which_veths_have_their_other_end_in_another_namespace() {
     let all: Vec<Link> = links.iter().map(|link| link.expect("a link")).collect();
     let peers = indices.map(|index| all.iter().find(|link| link.ifindex == index).expect("the link").peer);
     assert_eq!(peers, [1, 1, 0]);
+}
+
+#[test]
+fn a_machine_that_has_an_xdp_program_of_its_own_gets_nothing_past_it() {
+    let rig = Rig::pair().hook(Hook::Tc).start();
+    let _web = rig.web(1);
+    let page = |rig: &Rig| rig.client(1).curl(&["--max-time", "1", PAGE]).status;
+    assert_eq!(page(&rig), 200);
+    let deaf = Deaf::make(rig.backend(1), "eth0");
+    wait_until("nothing to get past the program", PATIENCE, || page(&rig) != 200);
+    drop(deaf);
+    wait_until("a page", PATIENCE, || page(&rig) == 200);
 }
 
 #[test]

@@ -141,7 +141,8 @@ pub struct Link {
     /// Bytes of the largest IP packet that can leave by it.
     pub mtu: u32,
     /// 1: the interface is a veth whose other end is in another network namespace, so a packet can be
-    /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is.
+    /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is. 0 where an XDP program is on
+    /// that end: nothing may get past it.
     pub peer: u32,
 }
 

@@ -1,5 +1,5 @@
 //! A machine's interface becomes one of a VLAN: tags go on when frames leave, and off when they
-//! come in.
+//! come in. Another takes nothing that comes in.
 //!
 //! For kernels without VLAN devices, and for machines that shall not know of their VLAN.
 

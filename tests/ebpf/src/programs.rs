@@ -1,13 +1,13 @@
-//! The two programs of an interface, for its TC hooks.
+//! The programs of an interface: two for its TC hooks, one for XDP.
 
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
 use aya_ebpf::{
     Global,
-    bindings::{TC_ACT_OK, TC_ACT_SHOT},
+    bindings::{TC_ACT_OK, TC_ACT_SHOT, xdp_action::XDP_DROP},
     helpers::{bpf_skb_vlan_pop, bpf_skb_vlan_push},
-    macros::classifier,
-    programs::TcContext,
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
 };
 
 /// `ETH_P_8021Q`, as it is on the wire.
@@ -38,6 +38,12 @@ pub fn pop(ctx: TcContext) -> i32 {
     }
     // SAFETY: as above.
     verdict(unsafe { bpf_skb_vlan_pop(skb) })
+}
+
+/// Takes nothing of what comes in.
+#[xdp(frags)]
+pub fn deaf(_ctx: XdpContext) -> u32 {
+    XDP_DROP
 }
 
 fn verdict(answer: i64) -> i32 {

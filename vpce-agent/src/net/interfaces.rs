@@ -47,11 +47,16 @@ pub struct Interface {
     pub kind: Kind,
     /// Whether a bridge has it.
     pub bridged: bool,
-    /// Whether it is a veth whose other end is in another network namespace.
+    /// Whether it is a veth whose other end is in another network namespace, and has no XDP program of its own,
+    /// which would see nothing of a packet that is handed on there.
     pub apart: bool,
     /// Where an XDP program sits on it, ours or another.
     pub xdp: Option<Hook>,
 }
+
+/// The largest MTU of a veth. Another one tells that an XDP program is on its other end, whose frames the driver can
+/// make no longer than its buffers (`veth_xdp_set` in drivers/net/veth.c).
+const VETH_MTU: u32 = 65535;
 
 /// Asks for interfaces, and is told when one changes.
 pub struct Interfaces {
@@ -89,7 +94,7 @@ impl Interfaces {
         let mut links = self.handle.link().get().execute();
         let mut all = BTreeMap::new();
         while let Some(link) = links.try_next().await.map_err(|source| NetError::List { source })? {
-            let mut name = None;
+            let (mut name, mut largest) = (None, 0);
             let (index, mac) = (link.header.index, Mac::default());
             let mut interface =
                 Interface { index, mac, mtu: 0, kind: Kind::Card, bridged: false, apart: false, xdp: None };
@@ -98,6 +103,7 @@ impl Interfaces {
                     LinkAttribute::IfName(is) => name = Some(is),
                     LinkAttribute::Address(is) => interface.mac = Mac(is.try_into().unwrap_or_default()),
                     LinkAttribute::Mtu(is) => interface.mtu = is,
+                    LinkAttribute::MaxMtu(is) => largest = is,
                     LinkAttribute::LinkInfo(facts) => {
                         interface.kind = facts.iter().find_map(kind).unwrap_or(Kind::Card);
                         interface.bridged = facts.iter().any(is_port);
@@ -108,7 +114,7 @@ impl Interfaces {
                 }
             }
             // Others too have a lower end elsewhere: a VLAN, a tunnel.
-            interface.apart &= interface.kind == Kind::Veth;
+            interface.apart &= interface.kind == Kind::Veth && largest == VETH_MTU;
             if let (Some(name), true) = (name, interface.mac != Mac::default()) {
                 all.insert(name, interface);
             }
