@@ -120,9 +120,9 @@ impl Past {
                 (Held::Draining | Held::Cut, Held::Serving) => panic!("{before:?} serves again"),
             }
         }
-        let (served, serves) = (all_serving(was), all_serving(next));
+        let (then, serves) = (all_serving(was), all_serving(next));
         for (name, endpoint) in &desired.endpoints {
-            let Some((number, before)) = served.get(name.as_str()).copied() else { continue };
+            let Some((number, before)) = then.get(name.as_str()).copied() else { continue };
             let (now, after) = serves[name.as_str()];
             let stays = before.vpc == next.vpcs[&endpoint.vpc] && may_have(desired, endpoint, before.address);
             let in_range = desired.gateway.transit.contains(&before.transit);
