@@ -22,9 +22,8 @@ const LIVE: u32 = 1000;
 /// The limits of the test are from here on; all within one block of records.
 const LIMIT: u32 = 2000;
 
-/// How long half of the starts may take, at most; the figures are printed. The agent of the tests is not optimised: as
-/// installed it is ready within a second; the benchmark measures that with 10,000 endpoints.
-const READY: Duration = Duration::from_secs(2);
+/// How long half of the starts may take, at most; the figures are printed.
+const READY: Duration = Duration::from_secs(1);
 
 /// As long, where the kernel verifies another program each time.
 const READY_ANEW: Duration = Duration::from_secs(5);
