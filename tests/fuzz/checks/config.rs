@@ -60,7 +60,7 @@ fn facts(desired: &Desired) -> Facts {
             mtu: 1500,
             kind: Kind::Card,
             bridged: false,
-            apart: false,
+            hands_on: false,
             xdp: None,
         };
         (attachment.interface.clone(), is)

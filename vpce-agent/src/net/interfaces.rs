@@ -47,9 +47,9 @@ pub struct Interface {
     pub kind: Kind,
     /// Whether a bridge has it.
     pub bridged: bool,
-    /// Whether it is a veth whose other end is in another network namespace, and has no XDP program of its own,
-    /// which would see nothing of a packet that is handed on there.
-    pub apart: bool,
+    /// Whether a packet can be handed on to its other end at once: it is a veth whose other end is in another network
+    /// namespace, and has no XDP program of its own, which would see nothing of that.
+    pub hands_on: bool,
     /// Where an XDP program sits on it, ours or another.
     pub xdp: Option<Hook>,
 }
@@ -97,7 +97,7 @@ impl Interfaces {
             let (mut name, mut largest) = (None, 0);
             let (index, mac) = (link.header.index, Mac::default());
             let mut interface =
-                Interface { index, mac, mtu: 0, kind: Kind::Card, bridged: false, apart: false, xdp: None };
+                Interface { index, mac, mtu: 0, kind: Kind::Card, bridged: false, hands_on: false, xdp: None };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(is) => name = Some(is),
@@ -108,13 +108,13 @@ impl Interfaces {
                         interface.kind = facts.iter().find_map(kind).unwrap_or(Kind::Card);
                         interface.bridged = facts.iter().any(is_port);
                     }
-                    LinkAttribute::LinkNetNsId(_) => interface.apart = true,
+                    LinkAttribute::LinkNetNsId(_) => interface.hands_on = true,
                     LinkAttribute::Xdp(facts) => interface.xdp = facts.iter().find_map(hook),
                     _ => {}
                 }
             }
             // Others too have a lower end elsewhere: a VLAN, a tunnel.
-            interface.apart &= interface.kind == Kind::Veth && largest == VETH_MTU;
+            interface.hands_on &= interface.kind == Kind::Veth && largest == VETH_MTU;
             if let (Some(name), true) = (name, interface.mac != Mac::default()) {
                 all.insert(name, interface);
             }

@@ -125,7 +125,7 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
             if let Some(is) = facts.interfaces.get(&attachment.interface) {
                 (entry.ifindex, entry.mac, entry.mtu) = (is.index, is.mac, is.mtu.saturating_sub(wrap));
                 // What is in a tunnel goes through the host's own network, whatever rules that has.
-                entry.peer = (is.apart && wrap == 0).into();
+                entry.peer = (is.hands_on && wrap == 0).into();
                 entries.ingress.insert(Ingress { ifindex: is.index, segment: entry.segment }, link);
             }
         }

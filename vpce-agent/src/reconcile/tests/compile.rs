@@ -248,7 +248,7 @@ fn packets_are_handed_on_at_once_to_a_veth_end_in_another_namespace_but_never_in
             .map(|is| links[&leases.link(leases.vpcs["blue"], &is).unwrap()].peer)
     };
     assert_eq!(peers(&facts), [0, 0]);
-    facts.interfaces.get_mut("eth0").unwrap().apart = true;
+    facts.interfaces.get_mut("eth0").unwrap().hands_on = true;
     assert_eq!(peers(&facts), [1, 0]);
 }
 

@@ -238,7 +238,7 @@ fn facts(desired: &Desired, leases: &Leases) -> Facts {
 }
 
 fn interface(index: u32) -> Interface {
-    Interface { index, mac: mac(index), mtu: 1500, kind: Kind::Card, bridged: false, apart: false, xdp: None }
+    Interface { index, mac: mac(index), mtu: 1500, kind: Kind::Card, bridged: false, hands_on: false, xdp: None }
 }
 
 fn station(last: u32) -> Station {
