@@ -6,7 +6,7 @@ import sys
 
 import tags
 from story import Story
-from tenant import OPERATIONS, Tenant, becomes, eventually, is_absent, refused
+from tenant import OPERATIONS, Tenant, becomes, eventually, is_absent, is_going, refused
 from wire import Talk, ask_by_udp, assert_over, inside, is_refused
 
 DESCRIPTION = "Läden — 商店"
@@ -74,7 +74,7 @@ def services_are_found_by_name_id_and_state_page_by_page(story):
         provider.delete_endpoint_service(vpc_endpoint_service_id=sid)
         look = lambda: provider.list_service_details(vpc_endpoint_service_id=sid)
         # The first look may tell of the deletion, and none may tell of a service that is there.
-        assert is_absent(look) or look().status == "deleting"
+        assert is_going(look)
         eventually("a deleted service absent", lambda: is_absent(look))
     assert ids() == [story.service]
 
@@ -319,7 +319,7 @@ def what_is_deleted_is_gone(story, talk):
     with refused(400, "EndPoint.3006", "1 accepted"):
         story.provider.delete_endpoint_service(**service)
     story.consumer.delete_endpoint(vpc_endpoint_id=story.endpoint)
-    assert is_absent(story.details) or story.details().status == "deleting"
+    assert is_going(story.details)
     eventually("the endpoint absent", lambda: is_absent(story.details))
     assert_over(talk)
     assert is_refused(story.client, story.address, story.echo["client"])
@@ -328,8 +328,9 @@ def what_is_deleted_is_gone(story, talk):
 
     # A second is to pass: the same request was signed above.
     eventually("the service deleted", lambda: try_delete(story.provider, service))
-    assert is_absent(lambda: story.service_status(story.service)) or story.service_status(story.service) == "deleting"
-    eventually("the service absent", lambda: is_absent(lambda: story.service_status(story.service)))
+    look = lambda: story.provider.list_service_details(**service)
+    assert is_going(look)
+    eventually("the service absent", lambda: is_absent(look))
     assert story.provider.list_endpoint_service().endpoint_services == []
 
 

@@ -186,11 +186,21 @@ def becomes(status, look):
     return seen
 
 
-def is_absent(look):
-    """Whether what is looked at answers 404."""
+def found(look):
+    """What is looked at; none where the answer is 404."""
     try:
-        look()
+        return look()
     except ServiceResponseException as error:
         assert error.status_code == 404, error
-        return True
-    return False
+        return None
+
+
+def is_absent(look):
+    """Whether what is looked at answers 404."""
+    return found(look) is None
+
+
+def is_going(look):
+    """Whether what is looked at is being deleted, or is absent already: by one look, since it goes meanwhile."""
+    there = found(look)
+    return there is None or there.status == "deleting"

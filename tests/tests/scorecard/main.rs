@@ -8,6 +8,7 @@ mod counters;
 mod crossings;
 mod exhaustion;
 mod flood;
+mod idle;
 mod kernel_log;
 mod load;
 mod malformed;
@@ -16,7 +17,7 @@ mod reset;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One row at a time: each takes all CPUs, and some measure time.
+/// One row at a time: each takes all CPUs, and some measure time. Whoever only waits need not ask.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
