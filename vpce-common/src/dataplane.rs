@@ -153,15 +153,10 @@ pub trait Dataplane: Sized {
     fn hash(&self, key: &FlowKey) -> u64 {
         self.settings().map_or(0, |settings| index::hash(&settings.index, key))
     }
-    /// [`index::look`] for any record
+    /// [`index::find`]
     #[inline(always)]
     fn find(&self, key: &FlowKey) -> Option<u32> {
-        self.look(key, index::NONE)
-    }
-    /// [`index::look`]
-    #[inline(always)]
-    fn look(&self, key: &FlowKey, but: u32) -> Option<u32> {
-        index::look(self, key, but)
+        index::find(self, key)
     }
     /// [`index::enter`]
     #[inline(always)]
@@ -172,11 +167,6 @@ pub trait Dataplane: Sized {
     #[inline(always)]
     fn learn(&self, slot: u32, state: u32) {
         let _ = path::relearn(self, slot, state);
-    }
-    /// [`index::put`]
-    #[inline(always)]
-    fn put(&self, key: &FlowKey, slot: u32) -> bool {
-        index::put(self, key, slot)
     }
     /// [`index::forget`]
     #[inline(always)]

@@ -32,8 +32,7 @@ pub static SETTINGS: Array<Settings> = Array::pinned(1, 0);
 pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
 /// The links that were found last, by interface and network as far as these tell them apart: an entry of
 /// INGRESS is a copy of what its link says of itself, so that whoever guesses the link knows it.
-#[map]
-pub static HINTS: Array<Atomic32> = Array::pinned(HINTS_LENGTH, 0);
+static HINTS: [Atomic32; HINTS_LENGTH] = [const { Atomic32::new(0) }; HINTS_LENGTH];
 #[map]
 pub static LINKS: Array<Link> = Array::pinned(4096, 0);
 #[map]
@@ -80,7 +79,7 @@ pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
 pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
 
 /// Twice as many as there are links.
-const HINTS_LENGTH: u32 = 8192;
+const HINTS_LENGTH: usize = 8192;
 /// Odd, and far from small multiples of the length.
 const HINTS_APART: u32 = 5063;
 
@@ -102,7 +101,7 @@ impl Dataplane for Kernel {
     fn ingress(&self, at: &Ingress) -> Option<(u32, &Link)> {
         // No two VLANs of an interface have the same one, nor interfaces whose numbers are near.
         let hint = at.ifindex.wrapping_mul(HINTS_APART).wrapping_add(at.segment.id());
-        let hint = HINTS.get(hint % HINTS_LENGTH)?;
+        let hint = &HINTS[hint as usize % HINTS_LENGTH];
         let number = hint.load();
         if let Some(link) = LINKS.get(number)
             && link.ifindex == at.ifindex
@@ -204,9 +203,9 @@ impl Dataplane for Kernel {
         unsafe { hash(key) }
     }
     #[inline(always)]
-    fn look(&self, key: &FlowKey, but: u32) -> Option<u32> {
+    fn find(&self, key: &FlowKey) -> Option<u32> {
         // SAFETY: a valid key.
-        let found = unsafe { look(key, but) };
+        let found = unsafe { find(key) };
         (found != index::NONE).then_some(found)
     }
     #[inline(always)]
@@ -214,9 +213,9 @@ impl Dataplane for Kernel {
         learn(slot, state);
     }
     #[inline(always)]
-    fn put(&self, key: &FlowKey, slot: u32) -> bool {
+    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
         // SAFETY: a valid key.
-        unsafe { put(key, slot) != 0 }
+        unsafe { enter(key, slot) != 0 }
     }
     #[inline(always)]
     fn forget(&self, key: &FlowKey, slot: u32) {
@@ -237,10 +236,10 @@ unsafe extern "C" fn hash(key: *const FlowKey) -> u64 {
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn look(key: *const FlowKey, but: u32) -> u32 {
+unsafe extern "C" fn find(key: *const FlowKey) -> u32 {
     // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
-    index::look(&Kernel, key, but).unwrap_or(index::NONE)
+    index::find(&Kernel, key).unwrap_or(index::NONE)
 }
 
 #[inline(never)]
@@ -257,10 +256,10 @@ extern "C" fn learn(slot: u32, state: u32) -> u32 {
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn put(key: *const FlowKey, slot: u32) -> u32 {
+unsafe extern "C" fn enter(key: *const FlowKey, slot: u32) -> u32 {
     // SAFETY: as in `hash`.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
-    index::put(&Kernel, key, slot).into()
+    index::enter(&Kernel, key, slot).into()
 }
 
 #[inline(never)]

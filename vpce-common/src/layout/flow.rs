@@ -47,12 +47,12 @@ impl Index {
         Self { seed, mask: Self::buckets(max_flows) - 1, reserved: 0 }
     }
 
-    /// Buckets for so many flow records: a power of two, so that at most a quarter of the entries is used.
+    /// Buckets for so many flow records: a power of two, so that at most an eighth of the entries is used.
     #[must_use]
     pub const fn buckets(max_flows: u32) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "16")]
         let ways = WAYS as u32;
-        max_flows.div_ceil(ways / 4).next_power_of_two()
+        max_flows.div_ceil(ways / 8).next_power_of_two()
     }
 }
 
