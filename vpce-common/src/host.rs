@@ -5,6 +5,7 @@
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
     collections::{HashMap, HashSet},
+    mem::MaybeUninit,
 };
 
 use crate::{
@@ -116,12 +117,13 @@ impl HostPlane {
     /// The stages alone.
     pub fn by_stages(&self, frame: &mut Vec<u8>, ifindex: u32, cut_into: u32) -> Verdict {
         let outcome = Buffer::lend(frame, cut_into, |whole| {
-            let mut end = End::default();
-            path(self, whole.clone(), ifindex, &end);
+            let mut place = MaybeUninit::uninit();
+            let end = End::begin(&mut place);
+            path(self, whole.clone(), ifindex, end);
             if end.tells() {
-                refuse(self, whole, &mut end);
+                refuse(self, whole, end);
             }
-            leave(self, whole, &mut end)
+            leave(self, whole, end)
         });
         self.totals.record(outcome);
         outcome.verdict()

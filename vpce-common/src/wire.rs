@@ -208,6 +208,17 @@ pub struct VxlanHdr {
     pub last: u8,
 }
 
+impl VxlanHdr {
+    /// That of a network identifier of 24 bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(vni: u32) -> Self {
+        let header = (VXLAN_VNI as u64) << 56 | (vni as u64) << 8;
+        // SAFETY: eight bytes of alignment 1; any are a header.
+        unsafe { core::mem::transmute(header.to_be_bytes()) }
+    }
+}
+
 /// A header that can be laid over any bytes.
 ///
 /// # Safety

@@ -3,6 +3,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     bindings::{
         __sk_buff, BPF_F_ADJ_ROOM_ENCAP_L2_ETH, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4, BPF_F_ADJ_ROOM_ENCAP_L4_UDP,
@@ -33,14 +35,15 @@ pub fn vpce_tc(ctx: TcContext) -> i32 {
     if done != NOT_DONE {
         return done;
     }
-    let mut end = End::default();
-    decide(ctx.skb.skb, &end);
+    let mut place = MaybeUninit::uninit();
+    let end = End::begin(&mut place);
+    decide(ctx.skb.skb, end);
     if end.tells() {
         // SAFETY: as below.
-        unsafe { refuse_tc(ctx.skb.skb, &raw mut end) };
+        unsafe { refuse_tc(ctx.skb.skb, end) };
     }
     // SAFETY: the context of this run, and a value that outlives the call.
-    unsafe { leave_tc(ctx.skb.skb, &raw mut end) }
+    unsafe { leave_tc(ctx.skb.skb, end) }
 }
 
 /// No verdict.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "aya's macro hands the context over by value")]
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     bindings::{
         xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS},
@@ -26,14 +28,15 @@ pub fn vpce(ctx: XdpContext) -> u32 {
     if done != NOT_DONE {
         return done;
     }
-    let mut end = End::default();
-    decide(ctx.ctx, &end);
+    let mut place = MaybeUninit::uninit();
+    let end = End::begin(&mut place);
+    decide(ctx.ctx, end);
     if end.tells() {
         // SAFETY: as below.
-        unsafe { refuse(ctx.ctx, &raw mut end) };
+        unsafe { refuse(ctx.ctx, end) };
     }
     // SAFETY: the context of this run, and a value that outlives the call.
-    unsafe { leave(ctx.ctx, &raw mut end) }
+    unsafe { leave(ctx.ctx, end) }
 }
 
 /// No action.

@@ -1,13 +1,9 @@
 //! The end of a packet: what the stages decided, for `leave` to carry out.
 
-use core::cell::Cell;
+use core::{cell::Cell, mem::MaybeUninit};
 
 use super::{link::Arrival, refuse::Tell};
-use crate::{
-    layout::Station,
-    reason::DropReason,
-    wire::{Be16, Be32},
-};
+use crate::{layout::Station, reason::DropReason, wire::Be16};
 
 /// What becomes of a packet: all that is left to do about it. Stages write it in place.
 ///
@@ -75,37 +71,23 @@ pub(super) struct Leave {
     /// be; else 0.
     pub mss: u16,
     pub as_what: As,
-    /// Keeps the size a multiple of the alignment: padding is uninitialised too.
-    pub pad: [u8; 3],
-}
-
-impl Default for End {
-    /// Not ours: the kernel's, untouched.
-    #[inline(always)]
-    fn default() -> Self {
-        let leave = Leave {
-            link: 0,
-            to: Station::from_words([0; 4]),
-            entropy: Be16::new(0),
-            mss: 0,
-            as_what: As::Refusal,
-            pad: [0; 3],
-        };
-        Self {
-            act: Cell::new(Act::Pass),
-            reason: Cell::new(DropReason::Internal),
-            refused: Cell::new(0),
-            pad: 0,
-            kind: Cell::new([0; 2]),
-            head: Cell::new(0),
-            endpoint: Cell::new(NOBODY),
-            leave: Cell::new(leave),
-            tell: Cell::new(Tell { kind: 0, code: 0, mtu: 0, from: Be32::new(0) }),
-        }
-    }
 }
 
 impl End {
+    /// Not ours: the kernel's, untouched.
+    #[inline(always)]
+    pub fn begin(place: &mut MaybeUninit<Self>) -> &mut Self {
+        for word in 0..size_of::<Self>() / size_of::<u32>() {
+            // Volatile, since the linker makes a loop over bytes of other zeros.
+            // SAFETY: one of the words.
+            unsafe { place.as_mut_ptr().cast::<u32>().add(word).write_volatile(0) };
+        }
+        // SAFETY: integers and enums that have a 0: it passes.
+        let end = unsafe { place.assume_init_mut() };
+        end.endpoint.set(NOBODY);
+        end
+    }
+
     /// Not ours, as it turned out.
     #[inline(always)]
     pub(super) fn pass(&self) {
@@ -198,8 +180,8 @@ impl End {
     }
 }
 
-/// What a packet that leaves has become.
-#[repr(u8)]
+/// What a packet that leaves has become. As large as leaves no padding, which would be uninitialised too.
+#[repr(u32)]
 #[derive(Debug, Clone, Copy)]
 pub(super) enum As {
     /// Translated towards the backend.
@@ -216,7 +198,7 @@ impl Arrival<'_> {
     /// The way back to who sent the frame.
     #[inline(always)]
     pub(super) const fn back(&self, as_what: As) -> Leave {
-        Leave { link: self.link_number, to: self.station, entropy: Be16::new(0), mss: 0, as_what, pad: [0; 3] }
+        Leave { link: self.link_number, to: self.station, entropy: Be16::new(0), mss: 0, as_what }
     }
 
     /// Drops a packet of an endpoint, and tells its sender by ICMP.

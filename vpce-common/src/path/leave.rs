@@ -10,7 +10,7 @@ use crate::{
     dataplane::{Dataplane, Frame},
     layout::{Exit, Link, Stats, Totals, Traffic},
     reason::DropReason,
-    wire::{ETHERTYPE_IPV4, ETHERTYPE_VLAN, EthHdr, Ipv4Hdr, UDP, UdpHdr, VXLAN_PORT, VXLAN_VNI, VlanHdr, VxlanHdr},
+    wire::{ETHERTYPE_IPV4, ETHERTYPE_VLAN, EthHdr, Ipv4Hdr, UDP, UdpHdr, VXLAN_PORT, VlanHdr, VxlanHdr},
 };
 
 /// What a frame has become, in a form that is whole whatever it is; see [`End`].
@@ -199,11 +199,12 @@ fn wrap<'f, F: Frame<'f>>(whole: &F, kind: [u8; 2], head: u32, link: &Link, leav
             len: be(wrapped - size_of::<Ipv4Hdr>()),
             check: [0, 0],
         };
-        let [_, a, b, c] = link.segment.id().to_be_bytes();
-        *frame.take::<VxlanHdr>()? = VxlanHdr { flags: VXLAN_VNI, reserved: [0; 3], vni: [a, b, c], last: 0 };
+        *frame.take::<VxlanHdr>()? = VxlanHdr::of(link.segment.id());
     }
     let eth = frame.take::<EthHdr>()?;
-    *eth = EthHdr { to: leave.to.mac, from: link.mac, kind };
+    eth.to.set(leave.to.mac);
+    eth.from.set(link.mac);
+    eth.kind = kind;
     if link.segment.is_vxlan() {
         whole.summed(Delta::NONE.word(before, whole.sum()));
     }
