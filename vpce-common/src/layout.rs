@@ -17,7 +17,7 @@ mod way;
 
 pub use self::{
     counts::{Admission, Pace, Stats, Totals, Traffic},
-    dial::{Client, Dialled, Local, Mapping, Prefix},
+    dial::{Client, Dialables, Dialled, Local, Mapping, Prefix},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
     way::{Epoch, Exit, Way},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0006;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0007;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;
@@ -144,6 +144,8 @@ pub struct Link {
     /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is. 0 where an XDP program is on
     /// that end: nothing may get past it.
     pub peer: u32,
+    /// Where flows from it can lead: what is for any other address is the kernel's.
+    pub dialables: Dialables,
 }
 
 /// Who a frame on a link goes to.
@@ -322,7 +324,7 @@ const _: () = {
     assert!(size_of::<Settings>() == 88);
     assert!(size_of::<Bucket>() == 64);
     assert!(size_of::<Ingress>() == 8);
-    assert!(size_of::<Link>() == 32);
+    assert!(size_of::<Link>() == 64);
     assert!(size_of::<Station>() == 16);
     assert!(size_of::<Prefix>() == 8);
     assert!(size_of::<Local>() == 8);

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use vpce_common::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Client, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET,
-        Segment, Settings, Station,
+        Backend, Client, Dialables, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix,
+        RESET, Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -135,10 +135,13 @@ fn links(plane: &mut HostPlane, interfaces: Interfaces) {
         (0, 4, Segment::vlan(99), 1500),
         (fourth, 1, Segment::vxlan(77), 1300),
     ];
+    let address = ip("10.0.0.254");
     for (number, (ifindex, vpc, segment, mtu)) in (0..).zip(links) {
+        // Prefixes of 1 and 2 lead anywhere; in 3 and 4 there is nothing to dial but the gateway itself.
+        let dialables = if vpc < 3 { Dialables::ALL } else { Dialables::NONE.with(address) };
         let mac = mac(0xa, u8::try_from(number).expect("few links"));
         let local = if segment.is_vxlan() { ip("192.0.2.1") } else { Be32::default() };
-        plane.links.push(Link { ifindex, address: ip("10.0.0.254"), mac, vpc, segment, local, mtu, peer: 0 });
+        plane.links.push(Link { ifindex, address, mac, vpc, segment, local, mtu, peer: 0, dialables });
         if ifindex != 0 {
             plane.ingress.insert(Ingress { ifindex, segment }, number);
         }

@@ -35,7 +35,7 @@ impl Kernel for Maps {
             Change::RemoveClient(key) => self.clients.remove(key),
             Change::RemoveIngress(key) => self.ingress.remove(&key),
             Change::SetSettings(settings) => self.set_settings(settings),
-            Change::SetLink(number, link) => self.links.set(number, link),
+            Change::SetLink(number, link) | Change::SetDialables(number, link) => self.links.set(number, link),
             Change::SetBackend(number, backend) => self.backends.set(number, backend),
             Change::FillRing(number, ref endpoint) => fill(self, number, endpoint),
             Change::SetEndpoint(number, endpoint) | Change::MakeEndpoint(number, endpoint) => {

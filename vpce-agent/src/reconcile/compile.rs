@@ -8,8 +8,8 @@ use std::{
 
 use vpce_common::{
     layout::{
-        self, ADDRESS_SLOTS, Backend, Client, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix,
-        Settings, Transit,
+        self, ADDRESS_SLOTS, Backend, Client, Dialables, Dialled, Endpoint, Index, Ingress, LAYOUT, Link, Local,
+        Mapping, Prefix, Settings, Transit,
     },
     wire::{self, Be16, Be32},
 };
@@ -61,7 +61,8 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     entries
 }
 
-/// Those of them that some endpoints and backends have, by number; `links` are those of the whole.
+/// Those of them that some endpoints and backends have, by number, and the links that tell of these; `links` are
+/// those of the whole.
 #[must_use]
 pub fn compile_part(
     desired: &Desired,
@@ -80,6 +81,13 @@ pub fn compile_part(
     for &number in endpoints {
         if let Some(lease) = leases.endpoints.get(&number) {
             endpoint(desired, number, lease, facts, &mut entries);
+        }
+    }
+    let dialables = dialables(endpoints.iter().filter_map(|number| leases.endpoints.get(number)));
+    for (&number, link) in links {
+        let more = dialables.get(&link.vpc).map_or(link.dialables, |more| link.dialables.and(*more));
+        if more != link.dialables {
+            entries.links.insert(number, Link { dialables: more, ..*link });
         }
     }
     entries
@@ -107,8 +115,10 @@ pub(super) fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
 /// A link keeps its VPC and segment where its interface is away, and where nobody wants it any more: a
 /// packet that is leaving by it must not find that it needs no tag.
 fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entries) {
+    let dialables = dialables(leases.endpoints.values());
     for (number, lease) in (0..).zip(&leases.links) {
-        entries.links.insert(number, Link { vpc: lease.vpc, segment: segment(lease), ..NO_LINK });
+        let dialables = dialables.get(&lease.vpc).copied().unwrap_or_default();
+        entries.links.insert(number, Link { vpc: lease.vpc, segment: segment(lease), dialables, ..NO_LINK });
     }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
@@ -118,6 +128,7 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
                 continue;
             };
             entry.address = vpc.address.addr().into();
+            entry.dialables = entry.dialables.with(entry.address);
             let mut wrap = 0;
             if let Segment::Vxlan(vxlan) = &attachment.segment {
                 (entry.local, wrap) = (vxlan.local.into(), VXLAN_WRAP);
@@ -130,6 +141,16 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
             }
         }
     }
+}
+
+/// By VPC, where flows of some endpoints can lead, those included that only wait for their flows to end.
+fn dialables<'l>(leases: impl Iterator<Item = &'l EndpointLease>) -> BTreeMap<u16, Dialables> {
+    let mut all = BTreeMap::<_, Dialables>::new();
+    for lease in leases {
+        let known = all.entry(lease.vpc).or_default();
+        *known = lease.address.map_or(Dialables::ALL, |address| known.with(address.into()));
+    }
+    all
 }
 
 fn segment(lease: &LinkLease) -> layout::Segment {

@@ -20,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vpce_common::{
     layout::{
-        Backend, Client, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings, Station, Transit,
+        Backend, Client, Dialables, Dialled, Endpoint, Ingress, Link, Local, Mapping, Prefix, Segment, Settings,
+        Station, Transit,
     },
     wire::{Be32, Mac},
 };
@@ -38,6 +39,8 @@ pub enum Change {
     RemoveIngress(Ingress),
     SetSettings(Settings),
     SetLink(u32, Link),
+    /// Of a link that else stays as it is: no flow knows them.
+    SetDialables(u32, Link),
     SetBackend(u32, Backend),
     /// Makes all records of a new endpoint free.
     FillRing(u32, Endpoint),
@@ -68,6 +71,7 @@ pub(super) const NO_LINK: Link = Link {
     local: Be32::new(0),
     mtu: 0,
     peer: 0,
+    dialables: Dialables::NONE,
 };
 const NO_STATION: Station = Station { mac: Mac([0; 6]), hop: Mac([0; 6]), vtep: Be32::new(0) };
 pub(super) const NO_BACKEND: Backend =
@@ -120,7 +124,10 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
         plan.push(Change::SetSettings(desired.settings));
     }
     let links = differing(&desired.links, &observed.links, NO_LINK);
-    plan.extend(links.into_iter().map(|(number, _, then)| Change::SetLink(number, then)));
+    plan.extend(links.into_iter().map(|(number, is, then)| {
+        let others_stay = is == Link { dialables: is.dialables, ..then };
+        if others_stay { Change::SetDialables(number, then) } else { Change::SetLink(number, then) }
+    }));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);

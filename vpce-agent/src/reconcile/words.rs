@@ -94,7 +94,7 @@ fn word(link: &Link, to: Station, kind: EtherType, packet: &[u8]) -> Word {
 #[cfg(test)]
 mod tests {
     use etherparse::{SlicedPacket, TransportSlice};
-    use vpce_common::layout::{Ends, FlowKey, Segment};
+    use vpce_common::layout::{Dialables, Ends, FlowKey, Segment};
 
     use super::*;
 
@@ -112,6 +112,7 @@ mod tests {
             local: Ipv4Addr::new(192, 0, 2, 1).into(),
             mtu: 1500,
             peer: 0,
+            dialables: Dialables::NONE,
         }
     }
 

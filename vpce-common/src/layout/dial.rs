@@ -12,6 +12,48 @@ pub struct Local {
     pub address: Be32,
 }
 
+/// Which addresses of a VPC flows may be to, in 256 groups: of all others it is known at once that they are nobody's.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dialables([u8; 32]);
+
+impl Dialables {
+    /// None.
+    pub const NONE: Self = Self([0; 32]);
+    /// Any.
+    pub const ALL: Self = Self([u8::MAX; 32]);
+
+    /// Adds an address, and those of its group.
+    #[must_use]
+    pub const fn with(mut self, address: Be32) -> Self {
+        let (byte, bit) = Self::place(address);
+        self.0[byte] |= 1 << bit;
+        self
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(core::array::from_fn(|byte| self.0[byte] | other.0[byte]))
+    }
+
+    /// Whether the address is of a group that was added.
+    #[must_use]
+    #[inline(always)]
+    pub const fn may_have(&self, address: Be32) -> bool {
+        let (byte, bit) = Self::place(address);
+        self.0[byte] >> bit & 1 != 0
+    }
+
+    /// Neighbours, and those of neighbouring networks of 256, are of different groups.
+    #[inline(always)]
+    const fn place(address: Be32) -> (usize, u8) {
+        let [_, _, network, host] = address.to_wire();
+        let group = network ^ host;
+        ((group / 8) as usize, group % 8)
+    }
+}
+
 /// Key of `PREFIXES`, behind its length in bits: a network that a gateway endpoint leads to. The value
 /// is the number of the endpoint.
 #[repr(C)]

@@ -57,6 +57,10 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
     if eth.to != link.mac {
         return Some(done(Outcome::PASSED));
     }
+    let to = Be32::from_wire(ip.dst_addr);
+    if !settings.is_transit(to) && !link.dialables.may_have(to) {
+        return Some(done(Outcome::PASSED));
+    }
     let total = u16::from_be_bytes(ip.tot_len);
     let fits = ETH as usize + usize::from(total) <= length;
     if ip.vihl != 0x45 || packet::part(ip) != Part::Whole || ip.ttl < 2 || !fits {

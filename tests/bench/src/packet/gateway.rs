@@ -6,8 +6,8 @@ use vpce_common::{
     checksum,
     host::{HostPlane, SEED},
     layout::{
-        ADDRESS_SLOTS, Backend, Dialled, Endpoint, Epoch, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local, Mapping,
-        RESET, Segment, Settings, Station,
+        ADDRESS_SLOTS, Backend, Dialables, Dialled, Endpoint, Epoch, FIRST_PORT, Index, Ingress, LAYOUT, Link, Local,
+        Mapping, RESET, Segment, Settings, Station,
     },
     wire::{Be16, Be32, Mac},
 };
@@ -239,6 +239,8 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
         index: Index::new(size.endpoints * size.slots, SEED),
     };
     let mut plane = HostPlane { settings: Some(settings), ..HostPlane::default() };
+    let first = u32::from(FIRST_ENDPOINT);
+    let addresses = (first..first + size.endpoints).map(Be32::new);
     let links = if interfaces[0] == interfaces[1] { 1 } else { 2 };
     for (number, ifindex) in (0..links).zip(interfaces) {
         let vpc = u16::try_from(number + 1).expect("few VPCs");
@@ -251,14 +253,15 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
             local: Be32::default(),
             mtu: 1500,
             peer: 0,
+            dialables: addresses.clone().fold(Dialables::NONE, Dialables::with),
         });
         plane.ingress.insert(Ingress { ifindex, segment: Segment::UNTAGGED }, number);
     }
     let station = Station { mac: Mac(STATIONS[BACKEND]), ..Station::default() };
     let vpc = u16::try_from(links).expect("few VPCs");
     plane.backends = vec![Backend { address: SERVER.into(), link: links - 1, station, vpc, reachable: 1 }];
-    let Flows { transit, endpoint: address, stride, .. } = size.flows(0);
-    for number in 0..size.endpoints {
+    let Flows { transit, stride, .. } = size.flows(0);
+    for (number, address) in (0..).zip(addresses) {
         plane.open_block(Endpoint {
             generation: 1,
             limit: size.slots,
@@ -274,7 +277,7 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
             closing: LONG,
             udp: LONG,
         });
-        plane.addresses.insert(Local { vpc: 1, address: Be32::new(address + number) }, number);
+        plane.addresses.insert(Local { vpc: 1, address }, number);
         let dialled = Dialled { endpoint: number, endpoint_port: Be16::new(ENDPOINT_PORT), protocol: 6 };
         plane.mappings.insert(dialled, Mapping { server_port: Be16::new(SERVER_PORT), reserved: 0 });
     }

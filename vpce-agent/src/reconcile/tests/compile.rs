@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use vpce_common::{
     layout::{
-        Backend, DROP, Dialled, Endpoint, ICMP, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET, Segment,
-        Settings, Transit,
+        Backend, DROP, Dialables, Dialled, Endpoint, ICMP, Index, Ingress, LAYOUT, Link, Local, Mapping, Prefix, RESET,
+        Segment, Settings, Transit,
     },
     wire::{Be16, Be32, TCP, UDP},
 };
@@ -187,6 +187,8 @@ fn a_gateway_endpoint_leads_its_prefixes_to_the_router_and_keeps_addresses_and_p
     let entries = compiled(&desired, &leases);
     let network = Prefix { vpc: leases.vpcs["red"].into(), network: Ipv4Addr::new(100, 125, 0, 0).into() };
     assert_eq!(entries.prefixes, [((32 + 16, network), 0)].into());
+    let red = entries.links.values().find(|link| link.vpc == leases.vpcs["red"]);
+    assert_eq!(red.expect("a link").dialables, Dialables::ALL);
     let endpoint = entries.endpoints[&0];
     assert_eq!((endpoint.all_ports, endpoint.accepted), (1, 1));
     assert_eq!((entries.mappings.len(), entries.addresses.len()), (0, 0));
@@ -221,6 +223,7 @@ fn a_vlan_and_a_tunnel_are_links_of_their_own_on_one_interface() {
         local: Be32::new(0),
         mtu: 1500,
         peer: 0,
+        dialables: entries.links[&of(sample::vlan("eth0", 7))].dialables,
     };
     let tunnel = Link {
         segment: Segment::vxlan(0x12_3456),
@@ -345,11 +348,30 @@ fn a_link_leads_nowhere_until_its_interface_is_there() {
     facts.interfaces.insert("other".to_owned(), interface(8));
     let entries = compile(&desired, &leases, &facts);
     let number = leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap();
-    let link = Link { ifindex: 7, address: address(254), mac: mac(7), vpc: CONSUMER, mtu: 1500, ..NO_LINK };
-    let away = |vpc| Link { address: address(254), vpc, ..NO_LINK };
+    let dialables = Dialables::NONE.with(address(254)).with(address(100));
+    let link = Link { ifindex: 7, address: address(254), mac: mac(7), vpc: CONSUMER, mtu: 1500, dialables, ..NO_LINK };
+    let away = |vpc| Link { address: address(254), vpc, dialables, ..NO_LINK };
     assert_eq!(entries.links, [(0, away(CONSUMER)), (number, link), (2, away(PROVIDER))].into());
     assert_eq!(entries.ingress, [(Ingress { ifindex: 7, segment: Segment::UNTAGGED }, number)].into());
     assert_eq!(entries.endpoints.len(), 2);
+}
+
+#[test]
+fn a_link_knows_where_flows_can_lead_until_the_last_one_ended() {
+    let own = Dialables::NONE.with(address(254));
+    let of = |entries: &Entries, vpc| {
+        let link = entries.links.values().find(|link| link.vpc == vpc && link.ifindex != 0);
+        link.expect("an attached one").dialables
+    };
+    let (desired, mut leases) = changed(&FILE.replace("max_connections = 50", "max_connections = 500"));
+    leases.endpoints.retain(|_, lease| lease.held != Held::Serving);
+    assert_eq!(leases.endpoints.len(), 1, "one that drains");
+    let draining = compiled(&desired, &leases);
+    assert_eq!(of(&draining, CONSUMER), own.with(address(100)));
+    assert_eq!(of(&draining, PROVIDER), own);
+
+    let (desired, leases) = changed(&FILE[..FILE.rfind("[[endpoint]]").unwrap()]);
+    assert_eq!(of(&compiled(&desired, &leases), PROVIDER), own.with(address(100)));
 }
 
 #[test]
@@ -362,7 +384,8 @@ fn an_interface_that_moves_to_another_vpc_is_another_link() {
         leases.link(CONSUMER, &Attachment::untagged("c1")).unwrap(),
         leases.link(PROVIDER, &Attachment::untagged("c1")).unwrap(),
     );
-    assert_eq!(entries.links[&old], Link { vpc: CONSUMER, ..NO_LINK });
+    let dialables = Dialables::NONE.with(address(100));
+    assert_eq!(entries.links[&old], Link { vpc: CONSUMER, dialables, ..NO_LINK });
     assert_eq!(entries.links[&new].vpc, PROVIDER);
     assert!(entries.ingress.values().all(|link| *link != old));
 }

@@ -72,8 +72,20 @@ impl Maps {
         self.entries.backends.get(&number).copied().unwrap_or(NO_BACKEND)
     }
 
+    /// Whether links of a VPC take what is for this address.
+    fn may_dial(&self, vpc: u32, address: Be32) -> bool {
+        self.entries
+            .links
+            .values()
+            .filter(|link| u32::from(link.vpc) == vpc)
+            .all(|link| link.dialables.may_have(address))
+    }
+
     /// Whose the address is.
     fn whose(&self, vpc: u32, address: Be32) -> Option<u32> {
+        if !self.may_dial(vpc, address) {
+            return None;
+        }
         let Entries { addresses, prefixes, .. } = &self.entries;
         let holds = |bits: u32, network: Be32| (address.get() ^ network.get()).leading_zeros() + u32::BITS >= bits;
         let of_prefix = prefixes.iter().rev().find(|((bits, is), _)| is.vpc == vpc && holds(*bits, is.network));
@@ -105,7 +117,14 @@ impl Maps {
             None => return None,
         };
         let backend = self.backend(endpoint.backend);
-        Some(Flow { number, endpoint: lasting(endpoint), server_port, backend: (backend.vpc, backend.address) })
+        let dialled = (call.vpc, call.address);
+        Some(Flow {
+            number,
+            dialled,
+            endpoint: lasting(endpoint),
+            server_port,
+            backend: (backend.vpc, backend.address),
+        })
     }
 }
 
@@ -128,6 +147,7 @@ fn lasting(endpoint: Endpoint) -> Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Flow {
     number: u32,
+    dialled: (u32, Be32),
     endpoint: Endpoint,
     server_port: Be16,
     backend: (u16, Be32),
@@ -151,7 +171,7 @@ impl Kernel for Maps {
             Change::RemovePrefix(key) => drop(prefixes.remove(&key).expect("it is there")),
             Change::RemoveIngress(key) => drop(ingress.remove(&key).expect("it is there")),
             Change::SetSettings(value) => *settings = value,
-            Change::SetLink(number, link) => set(links, number, link, &NO_LINK),
+            Change::SetLink(number, link) | Change::SetDialables(number, link) => set(links, number, link, &NO_LINK),
             Change::SetBackend(number, backend) => set(backends, number, backend, &NO_BACKEND),
             Change::FillRing(number, endpoint) => {
                 let is_open = endpoints.get(&number).is_some_and(|is| is.accepted != 0);

@@ -9,8 +9,8 @@ use proptest::{
 };
 use vpce_common::{
     layout::{
-        ADDRESS_SLOTS, Backend, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, Segment, Settings,
-        Transit,
+        ADDRESS_SLOTS, Backend, Dialables, Dialled, Endpoint, Ingress, LAYOUT, Link, Local, Mapping, Prefix, Segment,
+        Settings, Transit,
     },
     wire::{Be16, Be32},
 };
@@ -76,11 +76,13 @@ impl Host {
 
     /// Takes back leases as if their flows had ended: those that are closed in the maps.
     fn release(&mut self, odd: u32) {
-        let Self { maps, leases, .. } = self;
+        let Self { maps, leases, flows, .. } = self;
         leases.endpoints.retain(|&number, lease| {
             let is = maps.endpoint(number);
             let closed = is.slots == 0 || (is.accepted == 0 && is.generation == lease.generation);
-            lease.held == Held::Serving || !closed || number % 2 != odd
+            let stays = lease.held == Held::Serving || !closed || number % 2 != odd;
+            flows.retain(|flow| stays || flow.number != number);
+            stays
         });
     }
 
@@ -104,7 +106,8 @@ impl Host {
         let facts = facts(book.desired, book.leases);
         let (now, then) = altering.entries(&book, &facts, &last);
         last.replace(&now, &then);
-        let entries = compile(&self.desired, &self.leases, &facts);
+        let mut entries = compile(&self.desired, &self.leases, &facts);
+        entries.allow_dialables(&last);
         assert_eq!(last, entries, "the part is what the whole has become");
         self.write(&plan(&then, &now), entries, dies_after);
     }
@@ -142,7 +145,8 @@ impl Host {
         let known = |flow: &Flow| {
             let endpoint = self.maps.endpoint(flow.number);
             let backend = self.maps.backend(endpoint.backend);
-            (flow.number, endpoint, backend, self.maps.link(backend.link))
+            let link = Link { dialables: Dialables::NONE, ..self.maps.link(backend.link) };
+            (flow.number, endpoint, backend, link)
         };
         self.flows.iter().filter(live).map(known).collect()
     }
@@ -174,6 +178,8 @@ impl Host {
                 assert_eq!(lasting(is), flow.endpoint);
                 let backend = self.maps.backend(is.backend);
                 assert_eq!((backend.vpc, backend.address), flow.backend);
+                let (vpc, address) = flow.dialled;
+                assert!(self.maps.may_dial(vpc, address), "{flow:#?} is passed on");
             }
         }
     }

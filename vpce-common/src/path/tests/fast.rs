@@ -58,6 +58,34 @@ fn what_is_not_ours_passes_by_the_fast_lane() {
 }
 
 #[test]
+fn what_is_for_an_address_that_no_flow_can_be_to_passes_by_the_fast_lane_whatever_it_is() {
+    let mut plane = plane();
+    plane.links[0].dialables = Dialables::NONE.with(be(ENDPOINT));
+    connect(&plane, 4000);
+    // Of the same group as the endpoint's.
+    let alike = [10, 0, ENDPOINT[2] ^ 1, ENDPOINT[3] ^ 1];
+    for (address, flags, expected) in [
+        ([10, 0, 0, 101], "S", Some(Verdict::Pass)),
+        ([10, 0, 0, 101], ACK.flags, Some(Verdict::Pass)),
+        (alike, "S", None),
+        (alike, ACK.flags, Some(Verdict::Pass)),
+        (ENDPOINT, "S", None),
+    ] {
+        let segment = Tcp { flags, ..ACK };
+        let sent = frame((CLIENT, 4000), (address, 22), (CLIENT_MAC, GATEWAY_MACS[0]), segment, &[]);
+        let mut frame = sent.clone();
+        assert_eq!(plane.by_fast_lane(&mut frame, CLIENT_SIDE, 0), expected, "{address:?} {flags}");
+        assert_eq!(frame, sent);
+    }
+    let broken = |address| {
+        let mut frame = frame((CLIENT, 4000), (address, 22), (CLIENT_MAC, GATEWAY_MACS[0]), ACK, &[]);
+        frame.truncate(40);
+        plane.by_fast_lane(&mut frame, CLIENT_SIDE, 0)
+    };
+    assert_eq!((broken([10, 0, 0, 101]), broken(ENDPOINT)), (Some(Verdict::Pass), None));
+}
+
+#[test]
 fn what_changes_a_flow_or_may_go_nowhere_is_left_to_the_stages_untouched() {
     let mut plane = plane();
     let transit_port = connect(&plane, 4000);

@@ -15,8 +15,8 @@ use super::Verdict;
 use crate::{
     host::{HostPlane, SEED},
     layout::{
-        Backend, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment, Settings,
-        Station,
+        Backend, Dialables, Dialled, Endpoint, Epoch, Index, Ingress, LAYOUT, Link, Local, Mapping, RESET, Segment,
+        Settings, Station,
     },
     wire::{Be16, Be32, Mac, TCP},
 };
@@ -66,6 +66,7 @@ fn plane() -> HostPlane {
             local: be([0; 4]),
             mtu: MTU,
             peer: 0,
+            dialables: Dialables::ALL,
         });
     }
     plane.addresses.insert(Local { vpc: 1, address: be(ENDPOINT) }, 0);
