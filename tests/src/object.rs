@@ -28,8 +28,8 @@ use vpce_common::{
     host::HostPlane,
     index,
     layout::{
-        Admission, Backend, Bucket, Dialables, Dialled as MapDialled, Endpoint, Flow, FlowKey, Ingress, Link, Local,
-        Mapping, Settings, Transit,
+        Admission, Backend, Bucket, Dialled as MapDialled, Endpoint, Flow, FlowKey, Ingress, Link, Local, Mapping,
+        Settings, Transit,
     },
     state,
 };
@@ -265,13 +265,11 @@ impl Object {
     /// Where the maps can't be read.
     #[must_use]
     pub fn configured(&self) -> Configured {
-        let links = all::<Link>(&self.array("LINKS"), FEW).into_iter();
         Configured {
             // Epochs come and go with every write.
             settings: Settings { epoch: 0, ..self.array("SETTINGS").get(&0, 0).expect("settings") },
             ingress: self.hash("INGRESS"),
-            // What can be dialled no longer is forgotten some time.
-            links: links.map(|link| Link { dialables: Dialables::NONE, ..link }).collect(),
+            links: all(&self.array("LINKS"), FEW),
             addresses: self.hash("ADDRESSES"),
             mappings: self.hash("MAPPINGS"),
             endpoints: all(&self.array("ENDPOINTS"), FEW),

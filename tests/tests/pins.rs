@@ -29,7 +29,8 @@ fn unload_leaves_nothing_behind() {
 
     let again = rig.agent().unload();
     assert!(again.status.success(), "nothing to unload is no failure: {again:?}");
-    // The client asks no longer who has the address: what comes just before the program counts is in no account.
+    // The client asks no longer who has the address: a question between the agent's start and the program's would be
+    // one that the interface received and the program did not see.
     rig.client(1).ip("neighbour flush all");
     rig.agent().start();
     wait_until("a page", PATIENCE, || rig.client(1).get("http://10.0.0.100/").status == 200);

@@ -144,7 +144,7 @@ pub struct Link {
     /// handed on there at once (`bpf_redirect_peer`); only a packet at the TC hook is. 0 where an XDP program is on
     /// that end: nothing may get past it.
     pub peer: u32,
-    /// Where flows from it can lead: what is for any other address is the kernel's.
+    /// What can be dialled from it. Packets for all other addresses are the kernel's, but for the transit range.
     pub dialables: Dialables,
 }
 

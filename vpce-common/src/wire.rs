@@ -209,11 +209,11 @@ pub struct VxlanHdr {
 }
 
 impl VxlanHdr {
-    /// That of a network identifier of 24 bits.
+    /// That of a network identifier, of which 24 bits count.
     #[must_use]
     #[inline(always)]
     pub const fn of(vni: u32) -> Self {
-        let header = (VXLAN_VNI as u64) << 56 | (vni as u64) << 8;
+        let header = (VXLAN_VNI as u64) << 56 | ((vni & 0xff_ffff) as u64) << 8;
         // SAFETY: eight bytes of alignment 1; any are a header.
         unsafe { core::mem::transmute(header.to_be_bytes()) }
     }

@@ -3,7 +3,7 @@
 //! All are pinned by name. Sizes here are the least: the agent sets those of the config at load.
 //! Writers: the agent writes SETTINGS, INGRESS, LINKS, ADDRESSES, PREFIXES, CLIENTS, MAPPINGS,
 //! ENDPOINTS, BACKENDS and TRANSIT, and fills FREE and ADMISSIONS once for each new endpoint; the programs write
-//! HINTS, FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
+//! FLOWS, BUCKETS, ADMISSIONS, FREE, FRAGMENTS, HEARD, ENDED, PACE and the counters.
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
@@ -30,11 +30,9 @@ use vpce_common::{
 pub static SETTINGS: Array<Settings> = Array::pinned(1, 0);
 #[map]
 pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
-/// The links that were found last, by interface and network as far as these tell them apart: an entry of
-/// INGRESS is a copy of what its link says of itself, so that whoever guesses the link knows it.
-static HINTS: [Atomic32; HINTS_LENGTH] = [const { Atomic32::new(0) }; HINTS_LENGTH];
+/// Mapped by nobody; but only so does the kernel begin the values on a cache line.
 #[map]
-pub static LINKS: Array<Link> = Array::pinned(4096, 0);
+pub static LINKS: Array<Link> = Array::pinned(4096, BPF_F_MMAPABLE);
 #[map]
 pub static ADDRESSES: HashMap<Local, u32> = HashMap::pinned(16384, 0);
 #[map]
@@ -54,10 +52,10 @@ pub static TRANSIT: Array<Transit> = Array::pinned(TRANSIT_ADDRESSES, 0);
 pub static ADMISSIONS: Array<Admission> = Array::pinned(16384, BPF_F_MMAPABLE);
 #[map]
 pub static FREE: Array<Atomic32> = Array::pinned(4096, 0);
-/// Mapped by nobody; but only so does the kernel begin the values on a cache line.
+/// As of LINKS.
 #[map]
 pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
-/// As of FLOWS.
+/// As of LINKS.
 #[map]
 pub static BUCKETS: Array<Bucket> = Array::pinned(1024, BPF_F_MMAPABLE);
 #[map]
@@ -78,6 +76,10 @@ pub static HEARD: RingBuf = RingBuf::pinned(1 << 16, 0);
 #[map]
 pub static ENDED: RingBuf = RingBuf::pinned(1 << 22, 0);
 
+/// The links that were found last, by interface and network as far as these tell them apart: an entry of
+/// INGRESS is a copy of what its link says of itself, so that whoever guesses the link knows it. No map: whoever loads
+/// the programs anew begins with none.
+static HINTS: [Atomic32; HINTS_LENGTH] = [const { Atomic32::new(0) }; HINTS_LENGTH];
 /// Twice as many as there are links.
 const HINTS_LENGTH: usize = 8192;
 /// Odd, and far from small multiples of the length.

@@ -79,12 +79,15 @@ pub fn unload(dir: &Path) -> Result<usize, DataplaneError> {
     Ok(pins.len())
 }
 
+/// Maps that earlier versions pinned.
+const FORMER_MAPS: [&str; 1] = ["HINTS"];
+
 /// Whether an agent pins something by this name in a part, or in the directory itself.
 fn is_ours(part: &str, name: &str) -> bool {
     match part {
         "links" => is_link(name),
         "programs" => is_program(name).is_some(),
-        "maps" => MAPS.iter().any(|shape| shape.name == name),
+        "maps" => MAPS.iter().map(|shape| shape.name).chain(FORMER_MAPS).any(|known| known == name),
         _ => PARTS.contains(&name),
     }
 }
@@ -114,5 +117,17 @@ pub(super) fn remove(pin: &Path) -> Result<(), DataplaneError> {
             Err(DataplaneError::Pin { path: pin.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_earlier_versions_pinned_is_ours_too_and_nothing_of_others_is() {
+        assert!(["LINKS", "HINTS"].iter().all(|name| is_ours("maps", name)));
+        assert!(["7", "7-next", "3-7"].iter().all(|name| is_ours("links", name)));
+        assert!(!is_ours("maps", "hints") && !is_ours("links", "eth0") && !is_ours("programs", "LINKS"));
     }
 }

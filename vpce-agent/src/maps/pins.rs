@@ -108,7 +108,7 @@ pub const MAPS: &[Shape] = {
     &[
         Shape::new("SETTINGS", Array, N, size_of::<Settings>(), Fixed(1)),
         Shape::new("INGRESS", Hash, size_of::<Ingress>(), N, Fixed(MAX_LINKS)),
-        Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)),
+        Shape::new("LINKS", Array, N, size_of::<Link>(), Fixed(MAX_LINKS)).mappable(),
         Shape::new("ADDRESSES", Hash, size_of::<Local>(), N, Fixed(MAX_ENDPOINTS)),
         Shape::new("PREFIXES", LpmTrie, N + size_of::<Prefix>(), N, Fixed(MAX_PREFIXES)),
         Shape::new("CLIENTS", LpmTrie, N + size_of::<Client>(), N, Fixed(MAX_CLIENTS)),

@@ -61,8 +61,7 @@ pub fn compile(desired: &Desired, leases: &Leases, facts: &Facts) -> Entries {
     entries
 }
 
-/// Those of them that some endpoints and backends have, by number, and the links that tell of these; `links` are
-/// those of the whole.
+/// Those of them that some endpoints and backends have, by number; `links` are those of the whole.
 #[must_use]
 pub fn compile_part(
     desired: &Desired,
@@ -83,14 +82,36 @@ pub fn compile_part(
             endpoint(desired, number, lease, facts, &mut entries);
         }
     }
-    let dialables = dialables(endpoints.iter().filter_map(|number| leases.endpoints.get(number)));
-    for (&number, link) in links {
-        let more = dialables.get(&link.vpc).map_or(link.dialables, |more| link.dialables.and(*more));
-        if more != link.dialables {
-            entries.links.insert(number, Link { dialables: more, ..*link });
-        }
-    }
     entries
+}
+
+/// By VPC, what can be dialled by some endpoints, those included that only wait for their flows to end.
+pub(super) fn dialables<'l>(leases: impl Iterator<Item = &'l EndpointLease>) -> BTreeMap<u16, Dialables> {
+    let mut all = BTreeMap::<_, Dialables>::new();
+    for lease in leases {
+        let known = all.entry(lease.vpc).or_default();
+        *known = lease.address.map_or(Dialables::ALL, |address| known.with(address.into()));
+    }
+    all
+}
+
+/// What can be dialled from a link: what its VPC has, and where it is attached, the gateway itself.
+pub(super) fn dialables_from(link: &Link, all: &BTreeMap<u16, Dialables>) -> Dialables {
+    let known = all.get(&link.vpc).copied().unwrap_or_default();
+    if link.address == Be32::new(0) { known } else { known.with(link.address) }
+}
+
+/// Links whose dialables become others: as they shall be.
+pub(super) fn redialled(
+    links: &BTreeMap<u32, Link>,
+    dialables: impl Fn(&Link) -> Dialables,
+) -> impl Iterator<Item = (u32, Link)> {
+    let then = move |link: &Link| Link { dialables: dialables(link), ..*link };
+    links
+        .iter()
+        .map(move |(number, link)| (*number, *link, then(link)))
+        .filter(|(_, is, then)| is != then)
+        .map(|(number, _, then)| (number, then))
 }
 
 pub(super) fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
@@ -115,10 +136,8 @@ pub(super) fn settings(gateway: &Gateway, facts: &Facts) -> Settings {
 /// A link keeps its VPC and segment where its interface is away, and where nobody wants it any more: a
 /// packet that is leaving by it must not find that it needs no tag.
 fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entries) {
-    let dialables = dialables(leases.endpoints.values());
     for (number, lease) in (0..).zip(&leases.links) {
-        let dialables = dialables.get(&lease.vpc).copied().unwrap_or_default();
-        entries.links.insert(number, Link { vpc: lease.vpc, segment: segment(lease), dialables, ..NO_LINK });
+        entries.links.insert(number, Link { vpc: lease.vpc, segment: segment(lease), ..NO_LINK });
     }
     for (name, vpc) in &desired.vpcs {
         let number = leases.vpcs[name];
@@ -128,7 +147,6 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
                 continue;
             };
             entry.address = vpc.address.addr().into();
-            entry.dialables = entry.dialables.with(entry.address);
             let mut wrap = 0;
             if let Segment::Vxlan(vxlan) = &attachment.segment {
                 (entry.local, wrap) = (vxlan.local.into(), VXLAN_WRAP);
@@ -141,16 +159,10 @@ fn links(desired: &Desired, leases: &Leases, facts: &Facts, entries: &mut Entrie
             }
         }
     }
-}
-
-/// By VPC, where flows of some endpoints can lead, those included that only wait for their flows to end.
-fn dialables<'l>(leases: impl Iterator<Item = &'l EndpointLease>) -> BTreeMap<u16, Dialables> {
-    let mut all = BTreeMap::<_, Dialables>::new();
-    for lease in leases {
-        let known = all.entry(lease.vpc).or_default();
-        *known = lease.address.map_or(Dialables::ALL, |address| known.with(address.into()));
+    let all = dialables(leases.endpoints.values());
+    for link in entries.links.values_mut() {
+        link.dialables = dialables_from(link, &all);
     }
-    all
 }
 
 fn segment(lease: &LinkLease) -> layout::Segment {

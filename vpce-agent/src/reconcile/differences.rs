@@ -18,10 +18,8 @@ impl Gateway {
     /// When the kernel refuses a read.
     pub fn differences(&self, file: Option<&Desired>, guests: &Part) -> Result<Vec<Difference>, ReconcileError> {
         let mut found = wanted(file, guests, &self.desired);
-        let mut entries = compile(&self.desired, &self.leases, &self.facts);
-        let observed = observe(&self.dataplane.maps, &entries, self.last.as_ref())?;
-        entries.allow_dialables(&observed);
-        found.extend(held(&entries, &observed));
+        let entries = compile(&self.desired, &self.leases, &self.facts);
+        found.extend(held(&entries, &observe(&self.dataplane.maps, &entries, self.last.as_ref())?));
         Ok(found)
     }
 }

@@ -80,14 +80,6 @@ impl Entries {
         part
     }
 
-    /// Links may tell of more that can be dialled than there is left, as those of another do: what an endpoint
-    /// leaves behind when it goes does no harm.
-    pub fn allow_dialables(&mut self, of: &Self) {
-        for (number, link) in &mut self.links {
-            link.dialables = of.links.get(number).map_or(link.dialables, |is| link.dialables.and(is.dialables));
-        }
-    }
-
     /// Has one part in place of another.
     pub fn replace(&mut self, was: &Self, is: &Self) {
         macro_rules! swap {

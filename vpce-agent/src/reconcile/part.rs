@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 
 use super::{
     Entries, Facts, Gateway,
-    compile::{compile_part, settings},
+    compile::{compile_part, dialables, redialled, settings},
     gateway::{CAPACITY, shortest},
 };
 use crate::{
@@ -72,6 +72,14 @@ impl Altering {
     #[must_use]
     pub fn entries(&self, book: &Book<'_>, facts: &Facts, last: &Entries) -> (Entries, Entries) {
         let mut then = book.compiled(&self.names, &self.undo.services, facts, last);
+        let numbers = self.names.iter().flat_map(|name| book.ledger.numbers_of(name));
+        let more = dialables(numbers.filter_map(|number| book.leases.endpoints.get(&number)));
+        if !more.is_empty() {
+            then.links = redialled(&last.links, |link| {
+                more.get(&link.vpc).map_or(link.dialables, |more| link.dialables.or(*more))
+            })
+            .collect();
+        }
         let mut now = last.part(&self.was, &then);
         // Prefixes of one VPC hold one another: which goes first depends on all.
         let vpcs: BTreeSet<u32> = now.prefixes.keys().chain(then.prefixes.keys()).map(|(_, is)| is.vpc).collect();

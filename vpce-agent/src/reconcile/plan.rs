@@ -39,7 +39,7 @@ pub enum Change {
     RemoveIngress(Ingress),
     SetSettings(Settings),
     SetLink(u32, Link),
-    /// Of a link that else stays as it is: no flow knows them.
+    /// Of a link that else stays as it is: what can be dialled from it is nothing that flows know.
     SetDialables(u32, Link),
     SetBackend(u32, Backend),
     /// Makes all records of a new endpoint free.
@@ -123,11 +123,16 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     if desired.settings != observed.settings {
         plan.push(Change::SetSettings(desired.settings));
     }
+    // More can be dialled before an endpoint is there, less when all else is done.
     let links = differing(&desired.links, &observed.links, NO_LINK);
-    plan.extend(links.into_iter().map(|(number, is, then)| {
-        let others_stay = is == Link { dialables: is.dialables, ..then };
-        if others_stay { Change::SetDialables(number, then) } else { Change::SetLink(number, then) }
-    }));
+    let wider = links.iter().map(|&(number, is, then)| {
+        let wider = Link { dialables: is.dialables.or(then.dialables), ..then };
+        (number, is, wider, Link { dialables: wider.dialables, ..is } == wider)
+    });
+    let (told, set): (Vec<_>, Vec<_>) = wider.partition(|(.., alone)| *alone);
+    plan.extend(set.into_iter().map(|(number, _, then, _)| Change::SetLink(number, then)));
+    let told = told.into_iter().filter(|(_, is, then, _)| is != then);
+    plan.extend(told.map(|(number, _, then, _)| Change::SetDialables(number, then)));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);
@@ -159,6 +164,8 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     }
     plan.extend(late.into_iter().map(Change::RemoveMapping));
     plan.extend(delisted.into_iter().map(Change::RemoveClient));
+    let less = links.into_iter().filter(|(_, is, then)| is.dialables.or(then.dialables) != then.dialables);
+    plan.extend(less.map(|(number, _, then)| Change::SetDialables(number, then)));
     changes
 }
 

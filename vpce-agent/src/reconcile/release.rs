@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Entries, Gateway, ReconcileError, compile::compile_part};
+use super::{
+    Entries, Gateway, ReconcileError,
+    compile::{compile_part, dialables, dialables_from, redialled},
+};
 use crate::{maps::MapError, store::LeaseDelta};
 
 impl Gateway {
@@ -15,7 +18,10 @@ impl Gateway {
         let ended = self.ended_leases()?;
         let Some(last) = self.last.as_ref().filter(|_| !ended.is_empty()) else { return Ok(()) };
         let was = compile_part(&self.desired, &self.leases, &self.facts, &last.links, &ended, &BTreeSet::new());
-        let then = Entries::new(last.settings);
+        let mut then = Entries::new(last.settings);
+        let stay = self.leases.endpoints.iter().filter(|(number, _)| !ended.contains(number));
+        let all = dialables(stay.map(|(_, lease)| lease));
+        then.links = redialled(&last.links, |link| dialables_from(link, &all)).collect();
         let now = last.part(&was, &then);
         self.walk.disturb(now.endpoints.values(), None);
         self.write(&now, &then)?;

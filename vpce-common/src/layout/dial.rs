@@ -12,7 +12,8 @@ pub struct Local {
     pub address: Be32,
 }
 
-/// Which addresses of a VPC flows may be to, in 256 groups: of all others it is known at once that they are nobody's.
+/// Which addresses can be dialled from a link, those included that flows are still to, in 256 groups: of all others it
+/// is known at once that they are nobody's.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dialables([u8; 32]);
@@ -31,9 +32,9 @@ impl Dialables {
         self
     }
 
-    /// Those of both.
+    /// Those of either.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn or(self, other: Self) -> Self {
         Self(core::array::from_fn(|byte| self.0[byte] | other.0[byte]))
     }
 
@@ -45,7 +46,7 @@ impl Dialables {
         self.0[byte] >> bit & 1 != 0
     }
 
-    /// Neighbours, and those of neighbouring networks of 256, are of different groups.
+    /// No two addresses of a /24 are of one group, nor those with one last byte of a /16.
     #[inline(always)]
     const fn place(address: Be32) -> (usize, u8) {
         let [_, _, network, host] = address.to_wire();

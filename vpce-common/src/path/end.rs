@@ -73,8 +73,16 @@ pub(super) struct Leave {
     pub as_what: As,
 }
 
+const _: () = {
+    // `begin` writes it whole, by words, and what it writes passes; the verifier refuses padding.
+    assert!(align_of::<End>() == align_of::<u32>());
+    assert!(size_of::<End>() == 12 + size_of::<Leave>() + size_of::<Tell>());
+    assert!(size_of::<Leave>() == 28 && size_of::<Tell>() == 8);
+    assert!(Act::Pass as u8 == 0 && As::Forward as u32 == 0);
+};
+
 impl End {
-    /// Not ours: the kernel's, untouched.
+    /// Makes one in a place of the stack: not ours, the kernel's, untouched.
     #[inline(always)]
     pub fn begin(place: &mut MaybeUninit<Self>) -> &mut Self {
         for word in 0..size_of::<Self>() / size_of::<u32>() {
@@ -82,8 +90,9 @@ impl End {
             // SAFETY: one of the words.
             unsafe { place.as_mut_ptr().cast::<u32>().add(word).write_volatile(0) };
         }
-        // SAFETY: integers and enums that have a 0: it passes.
+        // SAFETY: integers, and enums that have a 0.
         let end = unsafe { place.assume_init_mut() };
+        end.reason.set(DropReason::Internal);
         end.endpoint.set(NOBODY);
         end
     }

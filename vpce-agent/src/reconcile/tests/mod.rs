@@ -83,9 +83,6 @@ impl Maps {
 
     /// Whose the address is.
     fn whose(&self, vpc: u32, address: Be32) -> Option<u32> {
-        if !self.may_dial(vpc, address) {
-            return None;
-        }
         let Entries { addresses, prefixes, .. } = &self.entries;
         let holds = |bits: u32, network: Be32| (address.get() ^ network.get()).leading_zeros() + u32::BITS >= bits;
         let of_prefix = prefixes.iter().rev().find(|((bits, is), _)| is.vpc == vpc && holds(*bits, is.network));

@@ -96,6 +96,35 @@ fn a_new_endpoint_is_filled_then_opened_then_led_to() {
     assert_eq!(turn.last(leads) + 1, turn.changes.len());
 }
 
+/// How far a plan is when it tells links of more, or of less, that can be dialled.
+fn redials(change: &Change) -> bool {
+    matches!(change, Change::SetDialables(..))
+}
+
+#[test]
+fn more_can_be_dialled_before_an_address_is_there_and_less_when_all_else_is_done() {
+    let more = turn(&desired(), &with([("a", endpoint())]));
+    assert!(more.last(redials) < more.first(leads));
+    assert!(!more.changes.iter().any(|change| matches!(change, Change::SetLink(..))), "{:#?}", more.changes);
+
+    let gone = turn(&with([("a", endpoint())]), &desired());
+    assert!(!gone.changes.iter().any(redials), "its flows may live: {:#?}", gone.changes);
+    let mut leases = gone.leases.clone();
+    leases.endpoints.clear();
+    let after = compile(&desired(), &leases, &facts(&desired(), &leases));
+    let less = plan(&after, &gone.before);
+    let first = less.iter().position(redials).expect("links are told");
+    assert!(less[first..].iter().all(redials) && first > 2, "{less:#?}");
+
+    let mut moved = gone.before.clone();
+    moved.links.values_mut().for_each(|link| link.mtu += 1);
+    let changes = plan(&after, &moved);
+    let sets: Vec<_> = changes.iter().filter(|change| matches!(change, Change::SetLink(..))).collect();
+    assert_eq!(sets.len(), moved.links.len());
+    let known = |change: &&Change| change.is_known_to_flows();
+    assert!(changes.iter().filter(known).count() > sets.len() && !changes.iter().filter(known).any(redials));
+}
+
 #[test]
 fn everything_is_there_before_a_first_frame_comes_in() {
     let wanted = with([("a", endpoint())]);
@@ -241,8 +270,8 @@ fn an_interface_that_goes_takes_its_frames_off_before_its_link() {
     let turn = turn(&desired(), &fewer);
     let link = turn.leases.link(turn.leases.vpcs["blue"], &Attachment::untagged("blue1")).unwrap();
     assert!(
-        matches!(turn.changes[..], [Change::RemoveIngress(_), Change::SetLink(number, is)]
-        if number == link && is.ifindex == 0),
+        matches!(turn.changes[..], [Change::RemoveIngress(_), Change::SetLink(number, is), Change::SetDialables(less, _)]
+        if number == link && less == link && is.ifindex == 0),
         "{:#?}",
         turn.changes
     );

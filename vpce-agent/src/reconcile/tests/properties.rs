@@ -106,8 +106,7 @@ impl Host {
         let facts = facts(book.desired, book.leases);
         let (now, then) = altering.entries(&book, &facts, &last);
         last.replace(&now, &then);
-        let mut entries = compile(&self.desired, &self.leases, &facts);
-        entries.allow_dialables(&last);
+        let entries = compile(&self.desired, &self.leases, &facts);
         assert_eq!(last, entries, "the part is what the whole has become");
         self.write(&plan(&then, &now), entries, dies_after);
     }
@@ -165,6 +164,9 @@ impl Host {
             if !self.flows.contains(&now) {
                 self.flows.push(now);
             }
+        }
+        for at in self.maps.calls() {
+            assert!(self.maps.may_dial(at.vpc, at.address), "packets for {at:?} are passed on");
         }
         for (&number, was) in &before.entries.links {
             let is = self.maps.link(number);

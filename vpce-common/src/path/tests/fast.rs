@@ -77,6 +77,9 @@ fn what_is_for_an_address_that_no_flow_can_be_to_passes_by_the_fast_lane_whateve
         assert_eq!(plane.by_fast_lane(&mut frame, CLIENT_SIDE, 0), expected, "{address:?} {flags}");
         assert_eq!(frame, sent);
     }
+    plane.links[1].dialables = Dialables::NONE;
+    let mut stray = from_backend(2000, ANSWER, b"to the transit range");
+    assert_eq!(plane.by_fast_lane(&mut stray, BACKEND_SIDE, 0), None);
     let broken = |address| {
         let mut frame = frame((CLIENT, 4000), (address, 22), (CLIENT_MAC, GATEWAY_MACS[0]), ACK, &[]);
         frame.truncate(40);
