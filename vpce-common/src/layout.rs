@@ -340,7 +340,7 @@ const _: () = {
     assert!(size_of::<Flow>() == 128);
     assert!(size_of::<Datagram>() == 16);
     assert!(size_of::<FirstFragment>() == 12);
-    assert!(size_of::<Ended>() == 80);
+    assert!(size_of::<Ended>() == 88);
     assert!(size_of::<Heard>() == 24);
     assert!(size_of::<Pass>() == 8);
     assert!(size_of::<Traffic>() == 32);

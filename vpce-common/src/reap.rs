@@ -78,8 +78,8 @@ fn last_words(flow: &Flow) -> Ended {
         ends: *flow.ends(),
         client_link: flow.client_link.load(),
         client: flow.client(),
-        client_next: flow.client_ack.load(),
-        backend_next: flow.backend_ack.load(),
+        client_next: [flow.client_ack.load(), flow.backend_end.load()],
+        backend_next: [flow.backend_ack.load(), flow.client_end.load()],
         reserved: 0,
     }
 }

@@ -1,6 +1,6 @@
 //! What the agent itself says in tenant networks, as frames. Pure.
 
-use std::net::Ipv4Addr;
+use std::{iter, net::Ipv4Addr};
 
 use etherparse::{ArpHardwareId, ArpPacket, EtherType, PacketBuilder};
 use vpce_common::{
@@ -39,25 +39,32 @@ pub(super) fn question(link: &Link, wanted: Ipv4Addr, remotes: &[Ipv4Addr]) -> V
 }
 
 /// Resets both ends of a connection that ended without their doing (RFC 9293 §3.10.7.4). Each believes
-/// it, since it has the number that it expects next (RFC 5961 §3).
+/// the one that has the number that it expects next (RFC 5961 §3).
 pub(super) fn last_words(ended: &Ended, client: &Link, backend: Option<(&Link, Station)>) -> Vec<Word> {
     let Ended { ends, client_next, backend_next, .. } = ended;
-    let to_client = rst(
-        (ends.key.endpoint, ends.key.endpoint_port),
-        (ends.key.client, ends.key.client_port),
-        *client_next,
-        *backend_next,
-    );
-    let to_backend =
-        rst((ends.transit, ends.transit_port), (ends.server, ends.server_port), *backend_next, *client_next);
+    let seen_by_client = (ends.key.endpoint, ends.key.endpoint_port);
+    let to_client = rsts(seen_by_client, (ends.key.client, ends.key.client_port), *client_next, backend_next[0]);
+    let seen_by_backend = (ends.transit, ends.transit_port);
+    let to_backend = rsts(seen_by_backend, (ends.server, ends.server_port), *backend_next, client_next[0]);
     let mut words = Vec::new();
     if client.ifindex != 0 {
-        words.push(word(client, ended.client, EtherType::IPV4, &to_client));
+        words.extend(to_client.map(|rst| word(client, ended.client, EtherType::IPV4, &rst)));
     }
     if let Some((link, station)) = backend.filter(|(link, _)| link.ifindex != 0) {
-        words.push(word(link, station, EtherType::IPV4, &to_backend));
+        words.extend(to_backend.map(|rst| word(link, station, EtherType::IPV4, &rst)));
     }
     words
+}
+
+/// One of each number.
+fn rsts(
+    from: (Be32, Be16),
+    to: (Be32, Be16),
+    [acknowledged, sent]: [u32; 2],
+    other: u32,
+) -> impl Iterator<Item = Vec<u8>> {
+    let second = (sent != acknowledged).then_some(sent);
+    iter::once(acknowledged).chain(second).map(move |number| rst(from, to, number, other))
 }
 
 fn rst(from: (Be32, Be16), to: (Be32, Be16), number: u32, acknowledged: u32) -> Vec<u8> {
@@ -153,11 +160,14 @@ mod tests {
             server_port: Be16::new(8080),
             ..Ends::default()
         };
-        let ended = Ended { ends, client_link: 0, client: STATION, client_next: 11, backend_next: 22, reserved: 0 };
+        let (client_next, backend_next) = ([11, 11], [22, 23]);
+        let ended = Ended { ends, client_link: 0, client: STATION, client_next, backend_next, reserved: 0 };
         let words = last_words(&ended, &link(Segment::UNTAGGED), Some((&link(Segment::vlan(5)), STATION)));
+        assert_eq!(words.len(), 3, "another one where an acknowledgement may be under way");
         for (word, from, to, number) in [
             (&words[0].frame, ([10, 0, 0, 100], 80), ([10, 0, 0, 5], 4000), 11),
             (&words[1].frame, ([198, 19, 128, 7], 1025), ([10, 0, 0, 6], 8080), 22),
+            (&words[2].frame, ([198, 19, 128, 7], 1025), ([10, 0, 0, 6], 8080), 23),
         ] {
             let packet = SlicedPacket::from_ethernet(word).unwrap();
             let Some(etherparse::NetSlice::Ipv4(ip)) = packet.net else { panic!("no IPv4") };

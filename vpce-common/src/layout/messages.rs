@@ -14,10 +14,11 @@ pub struct Ended {
     pub client_link: u32,
     /// Who packets to the client go to there.
     pub client: Station,
-    /// The next sequence number that the client expects.
-    pub client_next: u32,
-    /// The next sequence number that the backend expects.
-    pub backend_next: u32,
+    /// Sequence numbers, one of which the client expects next: what it acknowledged last, and what follows all that
+    /// was sent to it. They differ where an acknowledgement is still to come (RFC 9293 §3.8.6.3), or data was lost.
+    pub client_next: [u32; 2],
+    /// The same of the backend.
+    pub backend_next: [u32; 2],
     /// Always 0.
     pub reserved: u32,
 }

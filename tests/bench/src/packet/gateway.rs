@@ -244,16 +244,19 @@ fn plane(size: Size, interfaces: [u32; 2]) -> HostPlane {
     let links = if interfaces[0] == interfaces[1] { 1 } else { 2 };
     for (number, ifindex) in (0..links).zip(interfaces) {
         let vpc = u16::try_from(number + 1).expect("few VPCs");
+        let address = Be32::from(Ipv4Addr::new(10, 0, 0, 254));
+        // The endpoints are in the first.
+        let dialled = addresses.clone().filter(|_| number == 0);
         plane.links.push(Link {
             ifindex,
-            address: Ipv4Addr::new(10, 0, 0, 254).into(),
+            address,
             mac: Mac(OWN_MACS[number as usize]),
             vpc,
             segment: Segment::UNTAGGED,
             local: Be32::default(),
             mtu: 1500,
             peer: 0,
-            dialables: addresses.clone().fold(Dialables::NONE, Dialables::with),
+            dialables: dialled.fold(Dialables::NONE.with(address), Dialables::with),
         });
         plane.ingress.insert(Ingress { ifindex, segment: Segment::UNTAGGED }, number);
     }

@@ -357,7 +357,7 @@ fn a_link_leads_nowhere_until_its_interface_is_there() {
 }
 
 #[test]
-fn a_link_knows_where_flows_can_lead_until_the_last_one_ended() {
+fn what_has_flows_can_be_dialled_until_the_last_one_ended() {
     let own = Dialables::NONE.with(address(254));
     let of = |entries: &Entries, vpc| {
         let link = entries.links.values().find(|link| link.vpc == vpc && link.ifindex != 0);

@@ -232,12 +232,13 @@ fn both_ends_are_told_of_an_established_flow_that_expires_with_what_they_expect_
         reply(&plane, transit_port, Tcp { flags: "A", seq: 5001, ack: 1006 }, b"123"),
         Verdict::Reply(CLIENT_SIDE)
     );
-    assert!(forward(&plane, 4000, Tcp { flags: "A", seq: 1006, ack: 5004 }, &[]).is_ok());
+    assert!(forward(&plane, 4000, Tcp { flags: "A", seq: 1006, ack: 5004 }, b"6").is_ok());
     plane.jiffies.set(1000);
     plane.reap();
     let told = plane.ended.borrow();
     assert_eq!(told.len(), 1, "the one that was never established believes in nothing");
-    assert_eq!((told[0].client_next, told[0].backend_next), (5004, 1006));
+    let next = (told[0].client_next, told[0].backend_next);
+    assert_eq!(next, ([5004, 5004], [1006, 1007]), "the last byte to the backend was not acknowledged yet");
     assert_eq!((told[0].client.mac, told[0].ends.transit_port.get()), (CLIENT_MAC, transit_port));
 }
 
