@@ -55,7 +55,8 @@ reasons! {
     NotAReply = 13, "not-a-reply";
     /// A packet to a transit address from another VPC than the backend's.
     WrongVpc = 14, "wrong-vpc";
-    /// Another CPU was changing the same record; the sender's next try goes through.
+    /// Another CPU was changing the same record; the sender's next try goes through. Or, once in two billion flows, there
+    /// was no place for the key.
     Contended = 15, "contended";
     /// A map entry that must be there is not: the agent is in the middle of a change, or a bug.
     Internal = 16, "internal";

@@ -125,14 +125,12 @@ pub fn plan(desired: &Entries, observed: &Entries) -> Vec<Change> {
     }
     // More can be dialled before an endpoint is there, less when all else is done.
     let links = differing(&desired.links, &observed.links, NO_LINK);
-    let wider = links.iter().map(|&(number, is, then)| {
-        let wider = Link { dialables: is.dialables.or(then.dialables), ..then };
-        (number, is, wider, Link { dialables: wider.dialables, ..is } == wider)
-    });
-    let (told, set): (Vec<_>, Vec<_>) = wider.partition(|(.., alone)| *alone);
-    plan.extend(set.into_iter().map(|(number, _, then, _)| Change::SetLink(number, then)));
-    let told = told.into_iter().filter(|(_, is, then, _)| is != then);
-    plan.extend(told.map(|(number, _, then, _)| Change::SetDialables(number, then)));
+    let wider = |is: Link, then: Link| Link { dialables: is.dialables.or(then.dialables), ..then };
+    let (told, set): (Vec<_>, Vec<_>) =
+        links.iter().copied().partition(|(_, is, then)| *is == Link { dialables: is.dialables, ..*then });
+    plan.extend(set.into_iter().map(|(number, is, then)| Change::SetLink(number, wider(is, then))));
+    let told = told.into_iter().filter(|(_, is, then)| *is != wider(*is, *then));
+    plan.extend(told.map(|(number, is, then)| Change::SetDialables(number, wider(is, then))));
     let backends = differing(&desired.backends, &observed.backends, NO_BACKEND);
     plan.extend(backends.into_iter().map(|(number, _, then)| Change::SetBackend(number, then)));
     let transit = differing(&desired.transit, &observed.transit, NO_TRANSIT);
