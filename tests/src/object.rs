@@ -10,6 +10,7 @@ mod sys;
 
 use std::{
     collections::{HashMap as HashMapOf, HashSet},
+    mem::offset_of,
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
@@ -286,7 +287,7 @@ impl Object {
         let mut admissions = self.array::<[u32; size_of::<Admission>() / 4]>("ADMISSIONS");
         let mut admission = admissions.get(&endpoint, 0).expect("an admission");
         // The head, where records are taken, at the tail, where they are put.
-        admission[2] = admission[3];
+        admission[offset_of!(Admission, head) / 4] = admission[offset_of!(Admission, tail) / 4];
         admissions.set(endpoint, admission, 0).expect("an admission written");
     }
 
@@ -321,8 +322,8 @@ impl Object {
             records.filter(|entry| *entry != 0).collect::<HashSet<_>>().len()
         };
         Held {
-            open: known().map(|(_, (_, admission))| admission.open.load()).collect(),
-            half_open: known().map(|(_, (_, admission))| admission.half_open.load()).collect(),
+            open: known().map(|(_, (_, admission))| admission.places.open()).collect(),
+            half_open: known().map(|(_, (_, admission))| admission.places.half_open()).collect(),
             free: known().map(free).collect(),
             flows: self.flows().len(),
             keys: self.keys().len(),

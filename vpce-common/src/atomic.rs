@@ -1,126 +1,181 @@
-//! One 32-bit atomic, and one plain counter, for memory that the kernel and the agent share.
+//! Atomics of 32 and 64 bits, and one plain counter, for memory that the kernel and the agent share.
 //!
 //! Every operation whose result is used is `AcqRel`: LLVM 22 compiles a relaxed fetch-and-add on
 //! BPF to one that returns the addend (llvm-project issue 210280), and nothing warns.
 
 use core::cell::UnsafeCell;
 
-/// A `u32` that several CPUs change at once.
+/// A number that several CPUs change at once.
 #[repr(transparent)]
 #[derive(Debug, Default)]
-pub struct Atomic32(UnsafeCell<u32>);
+pub struct Atomic<T>(UnsafeCell<T>);
 
-// SAFETY: every access is one aligned 32-bit instruction, atomic where it reads and writes.
-unsafe impl Sync for Atomic32 {}
+/// A `u32` that several CPUs change at once.
+pub type Atomic32 = Atomic<u32>;
+/// A `u64` that several CPUs change at once.
+pub type Atomic64 = Atomic<u64>;
+
+// SAFETY: every access is one aligned instruction, atomic where it reads and writes.
+unsafe impl<T: Word> Sync for Atomic<T> {}
+
+/// What one instruction can change: `u32` and `u64`.
+///
+/// # Safety
+/// Each function is one instruction on `at`, which is valid and aligned; as that of its name of [`Atomic`].
+#[expect(missing_docs, clippy::missing_safety_doc, reason = "they are those of `Atomic`")]
+pub unsafe trait Word: Copy + PartialEq {
+    unsafe fn load(at: *mut Self) -> Self;
+    unsafe fn store(at: *mut Self, value: Self);
+    unsafe fn add(at: *mut Self, value: Self) -> Self;
+    unsafe fn or(at: *mut Self, bits: Self);
+    unsafe fn swap_if(at: *mut Self, old: Self, new: Self) -> Self;
+    fn negated(self) -> Self;
+}
 
 #[cfg(target_arch = "bpf")]
 mod imp {
-    //! The stock BPF target has no `AtomicU32`; the instructions are there (cpu v3).
+    //! The stock BPF target has no atomic types; the instructions are there (cpu v3).
     //! It has no load-acquire: what keeps the order is the compiler's fence, and a CPU that does not
     //! reorder loads with loads, nor stores with stores (x86-64).
     use core::{
-        intrinsics::{self, AtomicOrdering::AcqRel},
+        intrinsics::{self, AtomicOrdering},
         sync::atomic::{
             Ordering::{Acquire, Release},
             compiler_fence,
         },
     };
 
-    pub unsafe fn load(at: *mut u32) -> u32 {
-        // SAFETY: as the caller's.
-        let value = unsafe { at.read_volatile() };
-        compiler_fence(Acquire);
-        value
+    const BOTH: AtomicOrdering = AtomicOrdering::AcqRel;
+
+    macro_rules! word {
+        ($word:ty) => {
+            // SAFETY: as the instructions are; what is asked of each caller is the trait's.
+            unsafe impl super::Word for $word {
+                #[inline(always)]
+                unsafe fn load(at: *mut Self) -> Self {
+                    // SAFETY: as the caller's.
+                    let value = unsafe { at.read_volatile() };
+                    compiler_fence(Acquire);
+                    value
+                }
+                #[inline(always)]
+                unsafe fn store(at: *mut Self, value: Self) {
+                    compiler_fence(Release);
+                    // SAFETY: as the caller's.
+                    unsafe { at.write_volatile(value) }
+                }
+                #[inline(always)]
+                unsafe fn add(at: *mut Self, value: Self) -> Self {
+                    // SAFETY: as the caller's.
+                    unsafe { intrinsics::atomic_xadd::<Self, Self, BOTH>(at, value) }
+                }
+                #[inline(always)]
+                unsafe fn or(at: *mut Self, bits: Self) {
+                    // SAFETY: as the caller's.
+                    unsafe { intrinsics::atomic_or::<Self, Self, BOTH>(at, bits) };
+                }
+                #[inline(always)]
+                unsafe fn swap_if(at: *mut Self, old: Self, new: Self) -> Self {
+                    // SAFETY: as the caller's.
+                    unsafe { intrinsics::atomic_cxchg::<Self, BOTH, { AtomicOrdering::Acquire }>(at, old, new).0 }
+                }
+                #[inline(always)]
+                fn negated(self) -> Self {
+                    self.wrapping_neg()
+                }
+            }
+        };
     }
-    pub unsafe fn store(at: *mut u32, value: u32) {
-        compiler_fence(Release);
-        // SAFETY: as the caller's.
-        unsafe { at.write_volatile(value) }
-    }
-    pub unsafe fn add(at: *mut u32, value: u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { intrinsics::atomic_xadd::<u32, u32, { AcqRel }>(at, value) }
-    }
-    pub unsafe fn or(at: *mut u32, bits: u32) {
-        // SAFETY: as the caller's.
-        unsafe { intrinsics::atomic_or::<u32, u32, { AcqRel }>(at, bits) };
-    }
-    pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { intrinsics::atomic_cxchg::<u32, { AcqRel }, { intrinsics::AtomicOrdering::Acquire }>(at, old, new).0 }
-    }
+
+    word!(u32);
+    word!(u64);
 }
 
 #[cfg(not(target_arch = "bpf"))]
 mod imp {
     use core::sync::atomic::{
-        AtomicU32,
+        AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Release},
     };
 
-    pub unsafe fn load(at: *mut u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { AtomicU32::from_ptr(at) }.load(Acquire)
+    macro_rules! word {
+        ($word:ty, $atomic:ident) => {
+            // SAFETY: as the instructions are; what is asked of each caller is the trait's.
+            unsafe impl super::Word for $word {
+                unsafe fn load(at: *mut Self) -> Self {
+                    // SAFETY: as the caller's.
+                    unsafe { $atomic::from_ptr(at) }.load(Acquire)
+                }
+                unsafe fn store(at: *mut Self, value: Self) {
+                    // SAFETY: as the caller's.
+                    unsafe { $atomic::from_ptr(at) }.store(value, Release);
+                }
+                unsafe fn add(at: *mut Self, value: Self) -> Self {
+                    // SAFETY: as the caller's.
+                    unsafe { $atomic::from_ptr(at) }.fetch_add(value, AcqRel)
+                }
+                unsafe fn or(at: *mut Self, bits: Self) {
+                    // SAFETY: as the caller's.
+                    unsafe { $atomic::from_ptr(at) }.fetch_or(bits, AcqRel);
+                }
+                unsafe fn swap_if(at: *mut Self, old: Self, new: Self) -> Self {
+                    // SAFETY: as the caller's.
+                    match unsafe { $atomic::from_ptr(at) }.compare_exchange(old, new, AcqRel, Acquire) {
+                        Ok(was) | Err(was) => was,
+                    }
+                }
+                fn negated(self) -> Self {
+                    self.wrapping_neg()
+                }
+            }
+        };
     }
-    pub unsafe fn store(at: *mut u32, value: u32) {
-        // SAFETY: as the caller's.
-        unsafe { AtomicU32::from_ptr(at) }.store(value, Release);
-    }
-    pub unsafe fn add(at: *mut u32, value: u32) -> u32 {
-        // SAFETY: as the caller's.
-        unsafe { AtomicU32::from_ptr(at) }.fetch_add(value, AcqRel)
-    }
-    pub unsafe fn or(at: *mut u32, bits: u32) {
-        // SAFETY: as the caller's.
-        unsafe { AtomicU32::from_ptr(at) }.fetch_or(bits, AcqRel);
-    }
-    pub unsafe fn swap_if(at: *mut u32, old: u32, new: u32) -> u32 {
-        // SAFETY: as the caller's.
-        match unsafe { AtomicU32::from_ptr(at) }.compare_exchange(old, new, AcqRel, Acquire) {
-            Ok(was) | Err(was) => was,
-        }
+
+    word!(u32, AtomicU32);
+    word!(u64, AtomicU64);
+}
+
+impl<T> Atomic<T> {
+    /// A new one with this value.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
     }
 }
 
-impl Atomic32 {
-    /// A new one with this value.
-    #[must_use]
-    pub const fn new(value: u32) -> Self {
-        Self(UnsafeCell::new(value))
-    }
-
+impl<T: Word> Atomic<T> {
     /// The value now.
     #[inline(always)]
-    pub fn load(&self) -> u32 {
+    pub fn load(&self) -> T {
         // SAFETY: the cell is valid and aligned for as long as `self` is.
-        unsafe { imp::load(self.0.get()) }
+        unsafe { T::load(self.0.get()) }
     }
 
     /// Writes the value; what was written before it is seen by whoever loads it.
     #[inline(always)]
-    pub fn store(&self, value: u32) {
+    pub fn store(&self, value: T) {
         // SAFETY: as in `load`.
-        unsafe { imp::store(self.0.get(), value) }
+        unsafe { T::store(self.0.get(), value) }
     }
 
     /// Adds, wrapping; answers the value before.
     #[inline(always)]
-    pub fn add(&self, value: u32) -> u32 {
+    pub fn add(&self, value: T) -> T {
         // SAFETY: as in `load`.
-        unsafe { imp::add(self.0.get(), value) }
+        unsafe { T::add(self.0.get(), value) }
     }
 
     /// Subtracts, wrapping; answers the value before.
     #[inline(always)]
-    pub fn sub(&self, value: u32) -> u32 {
-        self.add(value.wrapping_neg())
+    pub fn sub(&self, value: T) -> T {
+        self.add(value.negated())
     }
 
     /// Sets bits.
     #[inline(always)]
-    pub fn or(&self, bits: u32) {
+    pub fn or(&self, bits: T) {
         // SAFETY: as in `load`.
-        unsafe { imp::or(self.0.get(), bits) }
+        unsafe { T::or(self.0.get(), bits) }
     }
 
     /// Writes `new` if the value is `old`.
@@ -128,9 +183,9 @@ impl Atomic32 {
     /// # Errors
     /// The value that was there instead of `old`.
     #[inline(always)]
-    pub fn swap_if(&self, old: u32, new: u32) -> Result<(), u32> {
+    pub fn swap_if(&self, old: T, new: T) -> Result<(), T> {
         // SAFETY: as in `load`.
-        let was = unsafe { imp::swap_if(self.0.get(), old, new) };
+        let was = unsafe { T::swap_if(self.0.get(), old, new) };
         if was == old { Ok(()) } else { Err(was) }
     }
 }

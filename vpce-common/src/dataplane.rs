@@ -5,7 +5,7 @@
 use crate::{
     atomic::Atomic32,
     checksum::Delta,
-    index,
+    index::{self, Place},
     layout::{
         Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
         Ingress, Link, Local, Mapping, Pace, Settings, Stats, Traffic, Transit,
@@ -148,20 +148,20 @@ pub trait Dataplane: Sized {
     fn ended(&self, ended: &Ended);
     /// `BUCKETS`
     fn bucket(&self, number: u32) -> Option<&Bucket>;
-    /// [`index::hash`]
+    /// [`Place::of`]
     #[inline(always)]
-    fn hash(&self, key: &FlowKey) -> u64 {
-        self.settings().map_or(0, |settings| index::hash(&settings.index, key))
+    fn place(&self, key: &FlowKey) -> Place {
+        self.settings().map_or(Place::from_raw(0), |settings| Place::of(&settings.index, key))
     }
     /// [`index::find`]
     #[inline(always)]
-    fn find(&self, key: &FlowKey) -> Option<u32> {
-        index::find(self, key)
+    fn find(&self, at: Place, key: &FlowKey) -> Option<u32> {
+        index::find(self, at, key)
     }
     /// [`index::enter`]
     #[inline(always)]
-    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
-        index::enter(self, key, slot)
+    fn enter(&self, at: Place, key: &FlowKey, slot: u32) -> bool {
+        index::enter(self, at, key, slot)
     }
     /// [`path::relearn`]
     #[inline(always)]

@@ -15,7 +15,7 @@
 
 use crate::{
     dataplane::Dataplane,
-    layout::{Bucket, FlowKey, Index, Settings, WAYS},
+    layout::{Bucket, FlowKey, Index, WAYS},
 };
 
 /// Bits of an entry for the record's number; the others are of the hash, and never 0.
@@ -29,20 +29,14 @@ pub fn records(bucket: &Bucket) -> impl Iterator<Item = u32> {
     entries.map(|entry| entry & NUMBER)
 }
 
-/// Where a key can be.
-#[derive(Clone, Copy)]
-struct Place {
-    bucket: u32,
-    /// Where in the bucket one begins to look.
-    start: usize,
-    /// The bits of the hash in its entry.
-    tag: u32,
-}
+/// Where a key can be, in one word: its bucket in the upper half; in the lower one the bits of its hash where an entry
+/// has them, and below these where in the bucket one begins to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(u64);
 
 /// The hash of a key.
-#[must_use]
 #[inline(always)]
-pub fn hash(index: &Index, key: &FlowKey) -> u64 {
+fn hash(index: &Index, key: &FlowKey) -> u64 {
     let [s, sa, sb, sc, sd] = index.seed;
     let [ab, cd] = key.halves();
     let low = |word: u64| word & 0xffff_ffff;
@@ -54,35 +48,66 @@ pub fn hash(index: &Index, key: &FlowKey) -> u64 {
     (upper ^ upper >> 16).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "halves, and fewer bits of them")]
 impl Place {
+    /// That of a key.
+    #[must_use]
     #[inline(always)]
-    fn of(hash: u64, index: &Index) -> Self {
-        Self {
-            // Of a product the upper bits are the best.
-            bucket: (hash >> 40) as u32 & index.mask,
-            start: (hash >> 28) as usize % WAYS,
-            tag: ((hash >> 32) as u32 & 0xff).max(1) << NUMBER_BITS,
-        }
+    pub fn of(index: &Index, key: &FlowKey) -> Self {
+        let hash = hash(index, key);
+        // Of a product the upper bits are the best.
+        let bucket = hash >> 40 & u64::from(index.mask);
+        let tag = (hash >> 32 & 0xff).max(1);
+        Self(bucket << 32 | tag << NUMBER_BITS | hash >> 28 & (WAYS as u64 - 1))
+    }
+
+    /// As a number, for a function of the kernel's programs.
+    #[must_use]
+    #[inline(always)]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// From a number as of [`Place::raw`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    #[inline(always)]
+    const fn bucket(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline(always)]
+    const fn start(self) -> usize {
+        self.0 as usize % WAYS
+    }
+
+    /// The bits of the hash in an entry.
+    #[inline(always)]
+    const fn tag(self) -> u32 {
+        self.0 as u32 & !NUMBER
     }
 
     /// The entry of a record here.
     #[inline(always)]
     const fn entry(self, slot: u32) -> u32 {
-        self.tag | slot
+        self.tag() | slot
     }
 }
 
 /// No record has this number.
 pub const NONE: u32 = u32::MAX;
 
-/// The number of the record with this key. It may have been taken for another flow since: compare.
+/// The number of the record with this key, whose place is `at`. It may have been taken for another flow since: compare.
 #[inline(always)]
-pub fn find<D: Dataplane>(plane: &D, key: &FlowKey) -> Option<u32> {
-    let at = Place::of(plane.hash(key), &plane.settings()?.index);
-    let bucket = plane.bucket(at.bucket)?;
+pub fn find<D: Dataplane>(plane: &D, at: Place, key: &FlowKey) -> Option<u32> {
+    let bucket = plane.bucket(at.bucket())?;
     // Most are there.
-    let entry = bucket.way(at.start).load();
-    if entry & !NUMBER == at.tag && has(plane, entry & NUMBER, key) {
+    let entry = bucket.way(at.start()).load();
+    if entry & !NUMBER == at.tag() && has(plane, entry & NUMBER, key) {
         return Some(entry & NUMBER);
     }
     look(plane, bucket, at, key, NONE)
@@ -94,10 +119,10 @@ pub fn find<D: Dataplane>(plane: &D, key: &FlowKey) -> Option<u32> {
 fn look<D: Dataplane>(plane: &D, bucket: &Bucket, at: Place, key: &FlowKey, but: u32) -> Option<u32> {
     let is = |entry: u32| {
         let slot = entry & NUMBER;
-        (entry & !NUMBER == at.tag && slot != but && has(plane, slot, key)).then_some(slot)
+        (entry & !NUMBER == at.tag() && slot != but && has(plane, slot, key)).then_some(slot)
     };
     for pair in bucket.pairs() {
-        if may_hold(pair, at.tag) {
+        if may_hold(pair, at.tag()) {
             let [low, high] = [pair as u32, (pair >> u32::BITS) as u32];
             if let Some(slot) = is(low).or_else(|| is(high)) {
                 return Some(slot);
@@ -122,21 +147,18 @@ const fn may_hold(pair: u64, tag: u32) -> bool {
     differs.wrapping_sub(LOWEST) & !differs & (LOWEST << 7) != 0
 }
 
-/// The number of the record that has the key, where it is found at first sight, as most are. Compare.
+/// The number of the record that has the key of this place, where it is found at first sight, as most are. Compare.
 #[inline(always)]
-pub fn guess<D: Dataplane>(plane: &D, settings: &Settings, key: &FlowKey) -> Option<u32> {
-    let at = Place::of(hash(&settings.index, key), &settings.index);
-    let entry = plane.bucket(at.bucket)?.way(at.start).load();
-    (entry & !NUMBER == at.tag).then_some(entry & NUMBER)
+pub fn guess<D: Dataplane>(plane: &D, at: Place) -> Option<u32> {
+    let entry = plane.bucket(at.bucket())?.way(at.start()).load();
+    (entry & !NUMBER == at.tag()).then_some(entry & NUMBER)
 }
 
-/// Enters a record by its key, which it has already; answers whether it did: not where there is
+/// Enters a record by its key, which it has already, and whose place is `at`; answers whether it did: not where there is
 /// another with that key, nor in the unlikely case that its bucket is full.
 #[inline(always)]
-pub fn enter<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
-    let Some(settings) = plane.settings() else { return false };
-    let at = Place::of(plane.hash(key), &settings.index);
-    let Some(bucket) = plane.bucket(at.bucket) else { return false };
+pub fn enter<D: Dataplane>(plane: &D, at: Place, key: &FlowKey, slot: u32) -> bool {
+    let Some(bucket) = plane.bucket(at.bucket()) else { return false };
     if !swap(bucket, at, 0, at.entry(slot)) {
         return false;
     }
@@ -152,9 +174,8 @@ pub fn enter<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) -> bool {
 /// Takes the entry of a record by this key; absent is fine.
 #[inline(always)]
 pub fn forget<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) {
-    let Some(settings) = plane.settings() else { return };
-    let at = Place::of(plane.hash(key), &settings.index);
-    if let Some(bucket) = plane.bucket(at.bucket) {
+    let at = plane.place(key);
+    if let Some(bucket) = plane.bucket(at.bucket()) {
         swap(bucket, at, at.entry(slot), 0);
     }
 }
@@ -163,7 +184,7 @@ pub fn forget<D: Dataplane>(plane: &D, key: &FlowKey, slot: u32) {
 #[inline(always)]
 fn swap(bucket: &Bucket, at: Place, old: u32, new: u32) -> bool {
     (0..WAYS).any(|way| {
-        let way = bucket.way(at.start + way);
+        let way = bucket.way(at.start() + way);
         way.load() == old && way.swap_if(old, new).is_ok()
     })
 }
@@ -178,7 +199,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{HostPlane, SEED},
-        layout::{Ends, Flow},
+        layout::{Ends, Flow, Settings},
         wire::{Be16, Be32},
     };
 
@@ -205,6 +226,14 @@ mod tests {
         plane
     }
 
+    fn find_key(plane: &HostPlane, key: &FlowKey) -> Option<u32> {
+        plane.find(plane.place(key), key)
+    }
+
+    fn enter_key(plane: &HostPlane, key: &FlowKey, slot: u32) -> bool {
+        plane.enter(plane.place(key), key, slot)
+    }
+
     /// Keys as of few clients of one endpoint: alike in nearly all bits.
     fn key(number: u32) -> FlowKey {
         FlowKey {
@@ -222,9 +251,9 @@ mod tests {
         const RECORDS: u32 = 1 << 15;
         let plane = plane(RECORDS);
         for slot in 0..RECORDS {
-            assert!(enter(&plane, &key(slot), slot), "{slot}");
+            assert!(enter_key(&plane, &key(slot), slot), "{slot}");
         }
-        let found = |slot: u32| plane.find(&key(slot));
+        let found = |slot: u32| find_key(&plane, &key(slot));
         assert!((0..RECORDS).all(|slot| found(slot) == Some(slot)));
         assert_eq!(found(RECORDS), None);
         (0..RECORDS).step_by(2).for_each(|slot| forget(&plane, &key(slot), slot));
@@ -238,10 +267,10 @@ mod tests {
         let plane = plane(4);
         // SAFETY: nobody else is here.
         unsafe { plane.flows[2].set_ends(*plane.flows[1].ends()) };
-        assert!(enter(&plane, &key(1), 1));
-        assert!(!enter(&plane, &key(1), 2));
+        assert!(enter_key(&plane, &key(1), 1));
+        assert!(!enter_key(&plane, &key(1), 2));
         forget(&plane, &key(1), 2);
-        assert_eq!(plane.find(&key(1)), Some(1));
+        assert_eq!(find_key(&plane, &key(1)), Some(1));
         assert_eq!(plane.keys(), [(key(1), 1)]);
     }
 
@@ -250,11 +279,11 @@ mod tests {
         let mut plane = plane(64);
         plane.buckets.truncate(1);
         plane.settings.as_mut().unwrap().index.mask = 0;
-        let entered: Vec<u32> = (0..64).filter(|slot| enter(&plane, &key(*slot), *slot)).collect();
+        let entered: Vec<u32> = (0..64).filter(|slot| enter_key(&plane, &key(*slot), *slot)).collect();
         assert_eq!(entered, (0..16).collect::<Vec<_>>());
-        assert!(entered.iter().all(|slot| plane.find(&key(*slot)) == Some(*slot)));
+        assert!(entered.iter().all(|slot| find_key(&plane, &key(*slot)) == Some(*slot)));
         forget(&plane, &key(3), 3);
-        assert!(enter(&plane, &key(40), 40));
+        assert!(enter_key(&plane, &key(40), 40));
     }
 
     #[test]
@@ -270,11 +299,11 @@ mod tests {
         let both = (0..=u16::MAX).map(|n| key(n >> 8, 40_000 + (n & 0xff))).collect();
         let apart: [Vec<FlowKey>; 3] = [hosts, ports, both];
         for keys in apart {
-            let places: Vec<Place> = keys.iter().map(|key| Place::of(hash(&index, key), &index)).collect();
+            let places: Vec<Place> = keys.iter().map(|key| Place::of(&index, key)).collect();
             let different = |of: &dyn Fn(&Place) -> usize| places.iter().map(of).collect::<HashSet<_>>().len();
-            assert_eq!(different(&|place| place.start), WAYS);
-            assert_eq!(different(&|place| place.tag as usize), 255);
-            let used = different(&|place| place.bucket as usize);
+            assert_eq!(different(&|place| place.start()), WAYS);
+            assert_eq!(different(&|place| place.tag() as usize), 255);
+            let used = different(&|place| place.bucket() as usize);
             // Of four keys a bucket some 2 % get none by chance.
             assert!(used > BUCKETS as usize * 9 / 10, "{used} of the buckets");
         }
@@ -292,8 +321,8 @@ mod tests {
             let index = Index::new(KEYS, seed.map(|word| word ^ word >> 32));
             let (mut hosts, mut ports) = (vec![0_u8; 1 << 15], vec![0_u8; 1 << 15]);
             for n in 0..KEYS {
-                hosts[Place::of(hash(&index, &client(n, Be16::new(40_000))), &index).bucket as usize] += 1;
-                ports[Place::of(hash(&index, &client(5, port(n))), &index).bucket as usize] += 1;
+                hosts[Place::of(&index, &client(n, Be16::new(40_000))).bucket() as usize] += 1;
+                ports[Place::of(&index, &client(5, port(n))).bucket() as usize] += 1;
             }
             let fullest = hosts.iter().chain(&ports).max();
             assert!(fullest.is_some_and(|most| usize::from(*most) <= WAYS), "{fullest:?} in a bucket, seed {seed:x?}");
@@ -325,7 +354,7 @@ mod tests {
                             while turn.load(Relaxed) < 2 * (slot + 1) {
                                 std::hint::spin_loop();
                             }
-                            enter(&shared.0, &key(slot), slot + cpu * KEYS)
+                            enter_key(&shared.0, &key(slot), slot + cpu * KEYS)
                         })
                         .collect()
                 })
@@ -336,7 +365,7 @@ mod tests {
             let (first, second) = (kept[0][slot as usize], kept[1][slot as usize]);
             assert!(!(first && second), "{slot}");
             let winner = if first { Some(slot) } else { second.then_some(slot + KEYS) };
-            assert_eq!(shared.0.find(&key(slot)), winner);
+            assert_eq!(find_key(&shared.0, &key(slot)), winner);
         }
         assert!(kept.iter().flatten().any(|kept| *kept));
     }

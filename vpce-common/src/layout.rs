@@ -16,7 +16,7 @@ mod messages;
 mod way;
 
 pub use self::{
-    counts::{Admission, Pace, Stats, Totals, Traffic},
+    counts::{Admission, Pace, Places, Stats, Totals, Traffic},
     dial::{Client, Dialables, Dialled, Local, Mapping, Prefix},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Version of everything in this module. `vpce` in ASCII, then a number that only grows.
-pub const LAYOUT: u64 = 0x7670_6365_0000_0007;
+pub const LAYOUT: u64 = 0x7670_6365_0000_0008;
 
 /// Transit addresses of the largest transit range: a /17.
 pub const TRANSIT_ADDRESSES: u32 = 1 << 15;

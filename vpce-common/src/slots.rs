@@ -82,14 +82,11 @@ pub fn settle<D: Dataplane>(plane: &D, number: u32, slot: u32, change: Change) {
         return;
     }
     let (Some(endpoint), Some(admission)) = (plane.endpoint(number), plane.admission(number)) else { return };
-    if change.left_half_open {
-        admission.half_open.sub(1);
-    }
     if change.closed {
         // The record first: whoever gets the place finds a record.
         put(plane, endpoint, admission, slot);
-        admission.open.sub(1);
     }
+    admission.places.give_back(change);
 }
 
 /// Transit address, counted from the endpoint's first, and transit port of the `index`th record of a

@@ -17,7 +17,7 @@ use aya_ebpf::{
 use vpce_common::{
     atomic::Atomic32,
     dataplane::Dataplane,
-    index,
+    index::{self, Place},
     layout::{
         Admission, Backend, Bucket, Client, Datagram, Dialled, Ended, Endpoint, FirstFragment, Flow, FlowKey, Heard,
         Ingress, Link, Local, Mapping, Pace, Prefix, Settings, Stats, TRANSIT_ADDRESSES, Totals, Traffic, Transit,
@@ -200,14 +200,14 @@ impl Dataplane for Kernel {
         BUCKETS.get(number)
     }
     #[inline(always)]
-    fn hash(&self, key: &FlowKey) -> u64 {
+    fn place(&self, key: &FlowKey) -> Place {
         // SAFETY: a valid key.
-        unsafe { hash(key) }
+        Place::from_raw(unsafe { place(key) })
     }
     #[inline(always)]
-    fn find(&self, key: &FlowKey) -> Option<u32> {
+    fn find(&self, at: Place, key: &FlowKey) -> Option<u32> {
         // SAFETY: a valid key.
-        let found = unsafe { find(key) };
+        let found = unsafe { find(at.raw(), key) };
         (found != index::NONE).then_some(found)
     }
     #[inline(always)]
@@ -215,9 +215,9 @@ impl Dataplane for Kernel {
         learn(slot, state);
     }
     #[inline(always)]
-    fn enter(&self, key: &FlowKey, slot: u32) -> bool {
+    fn enter(&self, at: Place, key: &FlowKey, slot: u32) -> bool {
         // SAFETY: a valid key.
-        unsafe { enter(key, slot) != 0 }
+        unsafe { enter(at.raw(), key, slot) != 0 }
     }
     #[inline(always)]
     fn forget(&self, key: &FlowKey, slot: u32) {
@@ -230,18 +230,18 @@ impl Dataplane for Kernel {
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn hash(key: *const FlowKey) -> u64 {
+unsafe extern "C" fn place(key: *const FlowKey) -> u64 {
     // SAFETY: the kernel checks what global functions are called with; null is left to us.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
-    SETTINGS.get(0).map_or(0, |settings| index::hash(&settings.index, key))
+    SETTINGS.get(0).map_or(0, |settings| Place::of(&settings.index, key).raw())
 }
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn find(key: *const FlowKey) -> u32 {
-    // SAFETY: as in `hash`.
+unsafe extern "C" fn find(at: u64, key: *const FlowKey) -> u32 {
+    // SAFETY: as in `place`.
     let Some(key) = (unsafe { key.as_ref() }) else { return index::NONE };
-    index::find(&Kernel, key).unwrap_or(index::NONE)
+    index::find(&Kernel, Place::from_raw(at), key).unwrap_or(index::NONE)
 }
 
 #[inline(never)]
@@ -258,16 +258,16 @@ extern "C" fn learn(slot: u32, state: u32) -> u32 {
 
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn enter(key: *const FlowKey, slot: u32) -> u32 {
-    // SAFETY: as in `hash`.
+unsafe extern "C" fn enter(at: u64, key: *const FlowKey, slot: u32) -> u32 {
+    // SAFETY: as in `place`.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
-    index::enter(&Kernel, key, slot).into()
+    index::enter(&Kernel, Place::from_raw(at), key, slot).into()
 }
 
 #[inline(never)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn forget(key: *const FlowKey, slot: u32) -> u32 {
-    // SAFETY: as in `hash`.
+    // SAFETY: as in `place`.
     let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
     index::forget(&Kernel, key, slot);
     0

@@ -63,8 +63,9 @@ impl Object {
         self.put("TRANSIT", plane.transit.iter().copied());
         let words = |admission: &Admission| {
             let mut words = [0u32; ADMISSION];
-            let counts = [&admission.open, &admission.peak, &admission.head, &admission.tail, &admission.half_open];
-            words.iter_mut().zip(counts).for_each(|(word, count)| *word = count.load());
+            let Admission { places, peak, head, tail } = admission;
+            let counts = [places.open(), places.half_open(), peak.load(), head.load(), tail.load()];
+            words.iter_mut().zip(counts).for_each(|(word, count)| *word = count);
             words
         };
         self.put("ADMISSIONS", plane.admissions.iter().map(words));
@@ -110,7 +111,7 @@ impl Object {
     pub fn counts(&self, endpoints: u32) -> Vec<(u32, u32)> {
         let admissions = self.array::<[u32; ADMISSION]>("ADMISSIONS");
         let admission = |number| admissions.get(&number, 0).expect("an admission");
-        (0..endpoints).map(admission).map(|words| (words[0], words[4])).collect()
+        (0..endpoints).map(admission).map(|words| (words[0], words[1])).collect()
     }
 
     fn put<V: Pod>(&self, name: &str, values: impl IntoIterator<Item = V>) {

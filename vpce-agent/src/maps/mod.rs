@@ -7,12 +7,15 @@ mod pins;
 mod shared;
 mod table;
 
+use std::mem::offset_of;
+
 use aya::Ebpf;
 pub use pins::{MAPS, MAX_ENDPOINTS, MAX_LINKS, MapError, Shape, check_layout, check_pins, pinned_maps};
 use shared::Shared;
 pub use table::{Messages, Numbered, PerCpu, Table, Trie};
 use vpce_common::layout::{
-    Backend, Client, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix, Settings, Transit,
+    Admission, Backend, Client, Dialled, Ended, Endpoint, Epoch, Heard, Ingress, Link, Local, Mapping, Prefix,
+    Settings, Transit,
 };
 
 /// Open connections and free records of an endpoint, each as it was when it was read.
@@ -31,11 +34,11 @@ pub struct AdmissionNow {
 }
 
 /// Words of an entry of `ADMISSIONS`.
-const ADMISSION: usize = size_of::<vpce_common::layout::Admission>() / 4;
+const ADMISSION: usize = size_of::<Admission>() / 4;
 
 impl From<[u32; ADMISSION]> for AdmissionNow {
     /// From the words of an entry of `ADMISSIONS`.
-    fn from([open, peak, head, tail, half_open, ..]: [u32; ADMISSION]) -> Self {
+    fn from([open, half_open, peak, head, tail, ..]: [u32; ADMISSION]) -> Self {
         Self { open, peak, half_open, spare: tail.wrapping_sub(head), taken: head }
     }
 }
@@ -152,7 +155,7 @@ impl Maps {
         let places: Vec<u32> = (endpoint.first_slot + 1..).take(endpoint.slots as usize).collect();
         self.free.set_run(endpoint.first_slot, &places)?;
         let mut admission = [0; ADMISSION];
-        admission[3] = endpoint.slots;
+        admission[offset_of!(Admission, tail) / 4] = endpoint.slots;
         self.admissions.set(number, admission)
     }
 }

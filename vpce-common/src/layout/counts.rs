@@ -1,8 +1,9 @@
 //! What the programs count: the admission of endpoints, which all CPUs share, and the counters of each CPU.
 
 use crate::{
-    atomic::{Atomic32, Counter},
-    reason::REASONS,
+    atomic::{Atomic32, Atomic64, Counter},
+    reason::{DropReason, REASONS},
+    state::{Change, TRIES},
 };
 
 /// Value of `ADMISSIONS`, by number of the endpoint: its open connections and its free records.
@@ -13,16 +14,68 @@ use crate::{
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
 pub struct Admission {
-    /// Open connections now.
-    pub open: Atomic32,
+    /// Open connections now, and half-open ones.
+    pub places: Places,
     /// Most open connections at once.
     pub peak: Atomic32,
     /// Ring position of the next record to take; equal to `tail`: none.
     pub head: Atomic32,
     /// Ring position after the last one.
     pub tail: Atomic32,
+}
+
+/// Open connections of an endpoint in the lower half, and in the upper one those of them whose handshake is not
+/// complete: one word, so that a connection takes and gives back both by one instruction.
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub struct Places(Atomic64);
+
+/// One half-open connection.
+const HALF_OPEN: u64 = 1 << 32;
+
+#[expect(clippy::cast_possible_truncation, reason = "halves")]
+impl Places {
+    /// Open connections now.
+    #[inline(always)]
+    pub fn open(&self) -> u32 {
+        self.0.load() as u32
+    }
+
     /// Open TCP connections whose handshake is not complete.
-    pub half_open: Atomic32,
+    #[inline(always)]
+    pub fn half_open(&self) -> u32 {
+        (self.0.load() >> 32) as u32
+    }
+
+    /// Takes a place where fewer than `limit` are open; answers how many are then.
+    ///
+    /// # Errors
+    /// [`DropReason::LimitReached`]
+    #[inline(always)]
+    pub fn take(&self, limit: u32, half_open: bool) -> Result<u32, DropReason> {
+        let mut now = self.0.load();
+        for _ in 0..TRIES {
+            if now as u32 >= limit {
+                return Err(DropReason::LimitReached);
+            }
+            match self.0.swap_if(now, now + places(true, half_open)) {
+                Ok(()) => return Ok(now as u32 + 1),
+                Err(other) => now = other,
+            }
+        }
+        Err(DropReason::Contended)
+    }
+
+    /// Gives back what a change of state says.
+    #[inline(always)]
+    pub fn give_back(&self, change: Change) {
+        self.0.sub(places(change.closed, change.left_half_open));
+    }
+}
+
+#[inline(always)]
+const fn places(open: bool, half_open: bool) -> u64 {
+    open as u64 + half_open as u64 * HALF_OPEN
 }
 
 /// Value of `TRAFFIC` (per CPU), by number of the endpoint: what every translated packet writes, apart from
@@ -78,4 +131,30 @@ pub struct Pace {
     pub told: Counter,
     /// Messages to the agent in it.
     pub heard: Counter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{ANSWERED, ESTABLISHED, OPEN, RESET};
+
+    #[test]
+    fn a_connection_gives_back_what_it_took_whichever_way_it_ends() {
+        let places = Places::default();
+        let counts = |places: &Places| (places.open(), places.half_open());
+        assert_eq!(places.take(2, true), Ok(1));
+        assert_eq!(places.take(2, false), Ok(2));
+        assert_eq!(places.take(2, true), Err(DropReason::LimitReached));
+        assert_eq!(counts(&places), (2, 1));
+        let answered = OPEN | ANSWERED;
+        places.give_back(Change::between(answered, answered | ESTABLISHED));
+        assert_eq!(counts(&places), (2, 0));
+        places.give_back(Change::between(answered | ESTABLISHED, answered | ESTABLISHED | RESET));
+        assert_eq!(counts(&places), (1, 0));
+        assert_eq!(places.take(2, true), Ok(2));
+        places.give_back(Change::between(OPEN, OPEN | RESET));
+        assert_eq!(counts(&places), (1, 0));
+        places.give_back(Change::NONE);
+        assert_eq!(counts(&places), (1, 0));
+    }
 }

@@ -61,7 +61,9 @@ impl Epoch {
     /// What is known holds no longer, nor what is just being written.
     #[inline(always)]
     pub(crate) fn forget(&self) {
-        self.0.or(FORGOTTEN);
+        if self.0.load() & FORGOTTEN == 0 {
+            self.0.or(FORGOTTEN);
+        }
     }
 }
 

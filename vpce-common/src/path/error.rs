@@ -29,7 +29,7 @@ pub(super) fn forward<D: Dataplane>(
     let stray = |reason| arrival.end.drop_at(endpoint, reason);
     let [dialled, client] = quoted.tuple();
     let key = FlowKey::new(client, dialled, arrival.link.vpc, quoted.ip.proto);
-    let slot = plane.find(&key).ok_or_else(|| stray(DropReason::NoFlow))?;
+    let slot = plane.find(plane.place(&key), &key).ok_or_else(|| stray(DropReason::NoFlow))?;
     let flow = plane.flow(slot).ok_or_else(|| stray(DropReason::Internal))?;
     let state = flow.state.load();
     let ends = flow.ends();

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     checksum::Delta,
     dataplane::{Dataplane, Frame},
-    index,
+    index::{self, Place},
     layout::{Epoch, Exit, Flow, Ingress, Link, Segment, Settings, Station},
     reason::DropReason,
     state::{self, ANSWERED, BITS, ESTABLISHED, OPEN, Side},
@@ -43,7 +43,6 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
     ifindex: u32,
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
-    let settings = plane.settings()?;
     let (length, cut_into) = (frame.at_hand(), frame.cut_into());
     let eth = frame.take::<EthHdr>()?;
     if eth.kind != ETHERTYPE_IPV4 || frame.tag().is_some() {
@@ -58,6 +57,7 @@ pub fn fast<'f, D: Dataplane, F: Frame<'f>, R>(
         return Some(done(Outcome::PASSED));
     }
     let to = Be32::from_wire(ip.dst_addr);
+    let settings = plane.settings()?;
     if !settings.is_transit(to) && !link.dialables.may_have(to) {
         return Some(done(Outcome::PASSED));
     }
@@ -103,11 +103,12 @@ fn forward<'f, D: Dataplane, F: Frame<'f>, T: Transport, R>(
     done: impl Fn(Outcome) -> R,
 ) -> Option<R> {
     let key = transport.key(packet.ip, packet.link.vpc);
-    let guess = index::guess(plane, packet.settings, &key).and_then(|slot| plane.flow(slot));
+    let at = Place::of(&packet.settings.index, &key);
+    let guess = index::guess(plane, at).and_then(|slot| plane.flow(slot));
     let (flow, state) = match guess.map(|flow| (flow, flow.state.load())) {
         Some((flow, state)) if flow.ends().key.halves() == key.halves() => (flow, state),
         _ => {
-            let Some(slot) = plane.find(&key) else {
+            let Some(slot) = plane.find(at, &key) else {
                 let nobodys = endpoint(plane, packet.link, packet.ip).is_none();
                 return nobodys.then(|| done(Outcome::PASSED));
             };

@@ -156,13 +156,14 @@ fn flow<'f, D: Dataplane, F: Frame<'f>, T: Transport>(
         return reply::reply(plane, frame, arrival, ip, part, &mut packet);
     }
     let key = packet.key(ip, arrival.link.vpc);
-    let known = plane.find(&key).filter(|slot| !dials_again(plane, &packet, *slot));
+    let at = plane.place(&key);
+    let known = plane.find(at, &key).filter(|slot| !dials_again(plane, &packet, *slot));
     let slot = if let Some(slot) = known {
         Ok(slot)
     } else {
         let endpoint = arrival.endpoint(plane, ip).ok_or(Ended::Done)?;
         exit::hop(arrival, ip, endpoint)?;
-        open::open(plane, arrival, &packet, &key, endpoint)
+        open::open(plane, arrival, &packet, at, &key, endpoint)
     };
     let done = slot.and_then(|slot| forward::forward(plane, frame, arrival, ip, part, &mut packet, &key, slot));
     if done == Err(Ended::Dropped) {

@@ -7,6 +7,7 @@ use super::{Stage, link::Arrival, refuse::is_host, transport::Transport};
 use crate::{
     checksum::Delta,
     dataplane::Dataplane,
+    index::Place,
     layout::{Admission, Client, Dialled, Endpoint, Ends, Flow, FlowKey},
     reason::DropReason,
     slots,
@@ -14,7 +15,7 @@ use crate::{
     wire::{Be16, Be32},
 };
 
-/// Opens a flow for a first segment; answers the number of its record.
+/// Opens a flow for a first segment, whose key has the place `at`; answers the number of its record.
 ///
 /// On `Ok` the flow can be found and its endpoint is charged for it exactly once. Of TCP only a
 /// first segment opens one, so that stray segments cannot use up the limit.
@@ -23,6 +24,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     plane: &D,
     arrival: &Arrival<'_>,
     packet: &T,
+    at: Place,
     key: &FlowKey,
     number: u32,
 ) -> Stage<u32> {
@@ -54,20 +56,18 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     // A gateway endpoint keeps the destination.
     let server = if backend.address == Be32::new(0) { key.endpoint } else { backend.address };
     let admission = plane.admission(number).ok_or_else(internal)?;
-    admit(admission, endpoint.limit).map_err(refused)?;
+    let bits = T::BEGINS;
+    let open = admission.places.take(endpoint.limit, state::half_open(bits)).map_err(refused)?;
+    note_peak(admission, open);
     let slot = match slots::take(plane, &endpoint, admission) {
         Ok(slot) => slot,
         Err(reason) => {
-            admission.open.sub(1);
+            admission.places.give_back(Change::between(bits, 0));
             return Err(refused(reason));
         }
     };
     let flow = plane.flow(slot).ok_or_else(internal)?;
     let state = (flow.state.load() & !BITS).wrapping_add(USE);
-    let bits = T::BEGINS;
-    if state::half_open(bits) {
-        admission.half_open.add(1);
-    }
     let (address, port) = slots::transit(slot - endpoint.first_slot, endpoint.slots, state);
     let transit = (Be32::new(endpoint.transit.get() + address), Be16::new(port));
     let ends = ends(&endpoint, key, number, (server, server_port), transit);
@@ -75,7 +75,7 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     unsafe { begin(plane, flow, packet, ends) };
     flow.meet(arrival.link_number, arrival.station);
     flow.state.store(state | bits);
-    if plane.enter(key, slot) {
+    if plane.enter(at, key, slot) {
         if state::still(flow, state) {
             return Ok(slot);
         }
@@ -89,32 +89,13 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     if flow.state.swap_if(state | bits, state).is_ok() {
         slots::settle(plane, number, slot, Change::between(state | bits, state));
     }
-    plane.find(key).ok_or_else(|| refused(DropReason::Contended))
+    plane.find(at, key).ok_or_else(|| refused(DropReason::Contended))
 }
 
 /// Whether an endpoint lists its clients, and this one is not among them.
 #[inline(always)]
 pub fn barred<D: Dataplane>(plane: &D, endpoint: u32, client: Be32) -> bool {
     plane.endpoint(endpoint).is_some_and(|is| is.listed != 0) && !plane.lists(&Client { endpoint, network: client })
-}
-
-/// Takes a place in the limit.
-#[inline(always)]
-fn admit(admission: &Admission, limit: u32) -> Result<(), DropReason> {
-    let mut open = admission.open.load();
-    for _ in 0..TRIES {
-        if open >= limit {
-            return Err(DropReason::LimitReached);
-        }
-        match admission.open.swap_if(open, open + 1) {
-            Ok(()) => {
-                note_peak(admission, open + 1);
-                return Ok(());
-            }
-            Err(now) => open = now,
-        }
-    }
-    Err(DropReason::Contended)
 }
 
 #[inline(always)]

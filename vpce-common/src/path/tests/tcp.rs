@@ -326,10 +326,10 @@ fn who_forged_the_syn_establishes_nothing_and_keeps_nothing() {
         assert!(forward(&plane, 1, Tcp { flags: "A", seq: 1001, ack }, b"x").is_ok());
         assert!(forward(&plane, 1, Tcp { flags: "", seq: 1001, ack }, b"x").is_ok());
     }
-    assert_eq!(plane.admissions[0].half_open.load(), 1);
+    assert_eq!(plane.admissions[0].places.half_open(), 1);
     plane.jiffies.set(100);
     plane.reap();
-    assert_eq!((open(&plane), plane.admissions[0].half_open.load()), (0, 0));
+    assert_eq!((open(&plane), plane.admissions[0].places.half_open()), (0, 0));
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_record_that_lost_its_key_takes_nobody_elses() {
     plane.forget(&key, slot);
     // SAFETY: nobody else is here.
     unsafe { plane.flows[5].set_ends(*plane.flows[slot as usize].ends()) };
-    assert!(plane.enter(&key, 5));
+    assert!(plane.enter(plane.place(&key), &key, 5));
     plane.jiffies.set(1000);
     plane.reap();
     assert_eq!(plane.keys(), [(key, 5)]);
