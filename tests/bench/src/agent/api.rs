@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use nix::unistd::Pid;
@@ -71,6 +71,7 @@ pub fn rows(effort: Effort, notes: &mut Vec<String>) -> Vec<Row> {
     let ids = ids.into_inner().expect("no panic");
     let (mut reads, mut lists) = (Load::default(), Load::default());
     for _ in 0..effort.rounds() {
+        next_second();
         reads.round(pid, &mut clients, ENDPOINTS, |client, n| Tenant::show(client, &ids[n as usize]));
         lists.round(pid, &mut clients, ENDPOINTS / 2, |client, _| Tenant::list(client));
     }
@@ -153,6 +154,13 @@ fn first_packets(rig: &Rig, tenant: &Tenant, api: &mut Client, count: u32) -> Ve
         took.as_secs_f64() * 1e3
     };
     (GUEST..GUEST + count).map(first_packet).collect()
+}
+
+/// Waits for the next second of the clock: what was signed alike in the last one, by another client, is not refused
+/// then.
+fn next_second() {
+    let into = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set").subsec_nanos();
+    thread::sleep(Duration::from_secs(1) - Duration::from_nanos(into.into()));
 }
 
 /// Of sorted figures.
