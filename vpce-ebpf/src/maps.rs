@@ -30,7 +30,7 @@ use vpce_common::{
 pub static SETTINGS: Array<Settings> = Array::pinned(1, 0);
 #[map]
 pub static INGRESS: HashMap<Ingress, u32> = HashMap::pinned(4096, 0);
-/// Mapped by nobody; but only so does the kernel begin the values on a cache line.
+/// As of ENDPOINTS; and only so does the kernel begin the values on a cache line.
 #[map]
 pub static LINKS: Array<Link> = Array::pinned(4096, BPF_F_MMAPABLE);
 #[map]
@@ -41,21 +41,24 @@ pub static PREFIXES: LpmTrie<Prefix, u32> = LpmTrie::pinned(16384, BPF_F_NO_PREA
 pub static CLIENTS: LpmTrie<Client, u32> = LpmTrie::pinned(65536, BPF_F_NO_PREALLOC);
 #[map]
 pub static MAPPINGS: HashMap<Dialled, Mapping> = HashMap::pinned(65536, 0);
+/// Mapped by the agent, where it looks whether all is as it was written.
 #[map]
-pub static ENDPOINTS: Array<Endpoint> = Array::pinned(16384, 0);
+pub static ENDPOINTS: Array<Endpoint> = Array::pinned(16384, BPF_F_MMAPABLE);
+/// As of ENDPOINTS.
 #[map]
-pub static BACKENDS: Array<Backend> = Array::pinned(16384, 0);
+pub static BACKENDS: Array<Backend> = Array::pinned(16384, BPF_F_MMAPABLE);
+/// As of ENDPOINTS.
 #[map]
-pub static TRANSIT: Array<Transit> = Array::pinned(TRANSIT_ADDRESSES, 0);
+pub static TRANSIT: Array<Transit> = Array::pinned(TRANSIT_ADDRESSES, BPF_F_MMAPABLE);
 /// Mapped by the agent.
 #[map]
 pub static ADMISSIONS: Array<Admission> = Array::pinned(16384, BPF_F_MMAPABLE);
 #[map]
 pub static FREE: Array<Atomic32> = Array::pinned(4096, 0);
-/// As of LINKS.
+/// Mapped by nobody; as LINKS otherwise.
 #[map]
 pub static FLOWS: Array<Flow> = Array::pinned(4096, BPF_F_MMAPABLE);
-/// As of LINKS.
+/// As of FLOWS.
 #[map]
 pub static BUCKETS: Array<Bucket> = Array::pinned(1024, BPF_F_MMAPABLE);
 #[map]

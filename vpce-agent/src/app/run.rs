@@ -14,7 +14,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::LocalSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
@@ -36,7 +36,7 @@ use crate::{
     store::{self, Sqlite, Store as _, StoreError},
 };
 
-/// The reaper looks at a share of the flow records this often.
+/// The reaper looks at a share of the flow records this often, while one is due.
 const REAP: Duration = Duration::from_millis(50);
 /// The file and the backends are looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
@@ -163,7 +163,7 @@ impl Agent {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let [mut reap, mut look, mut watch, mut news, mut drift] = [REAP, LOOK, WATCH, NEWS, DRIFT].map(|period| {
+        let [mut look, mut watch, mut news, mut drift] = [LOOK, WATCH, NEWS, DRIFT].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
@@ -173,12 +173,15 @@ impl Agent {
         tell(&[sd_notify::NotifyState::Ready]);
         give_back();
         tracing::info!(config = %self.options.config.display(), "ready");
+        let mut reaped = Instant::now();
         loop {
+            let due = self.gateway.due().map_or(reaped + WATCH, |due| due.clamp(reaped + REAP, reaped + WATCH));
             tokio::select! {
-                _ = reap.tick() => {
+                () = sleep_until(due.into()) => {
                     self.reap();
                     // What was too much at once.
                     self.hear();
+                    reaped = Instant::now();
                 }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),

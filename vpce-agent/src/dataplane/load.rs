@@ -73,6 +73,12 @@ impl Dataplane {
         Ok(Self { maps, programs, links_dir, attached, log: reader, _lock: lock })
     }
 
+    /// Whether the programs log.
+    #[must_use]
+    pub const fn logs(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// Hands what the programs logged since the last time to the `log` crate.
     pub fn flush_log(&mut self) {
         if let Some(log) = &mut self.log {

@@ -72,7 +72,7 @@ pub struct Maps {
     /// Free rings.
     pub free: Numbered<u32>,
     admissions: Numbered<[u32; ADMISSION]>,
-    admissions_now: Shared<ADMISSION>,
+    admissions_now: Shared<[u32; ADMISSION]>,
     /// What was translated of each endpoint, in the order of `vpce_common::layout::Traffic`.
     pub traffic: PerCpu<{ size_of::<vpce_common::layout::Traffic>() / 8 }>,
     /// Other counters of each endpoint, in the order of `vpce_common::layout::Stats`.

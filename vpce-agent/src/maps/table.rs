@@ -207,17 +207,20 @@ impl<V: Pod> Numbered<V> {
     }
 
     /// Its first entries, as the programs have them; it must have been made with `BPF_F_MMAPABLE`.
-    pub(super) fn shared<const WORDS: usize>(&self, entries: u32) -> Result<Shared<WORDS>, MapError> {
+    pub(super) fn shared(&self, entries: u32) -> Result<Shared<V>, MapError> {
         Shared::of(self.fd.as_fd(), entries).map_err(|errno| refused(self.name, "mmap")(errno.into()))
     }
 
-    /// The values with these numbers, in one look.
+    /// So many values, from the first on; as [`Self::shared`].
     ///
     /// # Errors
     /// When the kernel refuses the read.
-    pub fn run(&self, numbers: Range<u32>) -> Result<Vec<V>, MapError> {
-        let values = batch::run(self.fd.as_fd(), numbers.start, numbers.len(), 1);
-        values.map_err(refused(self.name, "bpf_map_lookup_batch"))
+    pub fn first(&self, count: u32) -> Result<Vec<V>, MapError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let shared = self.shared(count)?;
+        Ok((0..count).map(|number| shared.get(number)).collect())
     }
 
     /// Writes the value with this number.

@@ -148,6 +148,12 @@ impl Neighbours {
         self.entries.get(&number).is_some_and(|entry| entry.found.is_none() && entry.unanswered > PATIENCE)
     }
 
+    /// Whether these and no others are found.
+    #[must_use]
+    pub fn are(&self, found: &BTreeMap<u32, Neighbour>) -> bool {
+        self.entries.iter().filter_map(|(number, entry)| Some((number, entry.found.as_ref()?))).eq(found)
+    }
+
     /// Who is found.
     #[must_use]
     pub fn found(&self) -> BTreeMap<u32, Neighbour> {
@@ -286,5 +292,9 @@ mod tests {
         let mut neighbours = Neighbours::default();
         neighbours.want(wanted(), BTreeMap::from([(7, known)]));
         assert_eq!(neighbours.found(), BTreeMap::from([(7, known)]));
+        assert!(neighbours.are(&neighbours.found()));
+        for others in [vec![], vec![(8, known)], vec![(7, known), (8, known)]] {
+            assert!(!neighbours.are(&others.into_iter().collect()));
+        }
     }
 }

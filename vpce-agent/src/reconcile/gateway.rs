@@ -104,11 +104,13 @@ pub struct Gateway {
     pub(super) watch_next: u32,
     /// Endpoints at the last look for causes of alarms, by number.
     pub(super) seen: Vec<Option<Seen>>,
-    /// Endpoints that had connections since they were looked at for alarms.
+    /// Endpoints that have connections, or had since they were looked at for alarms.
     pub(super) awake: BTreeSet<u32>,
     pub(super) walk: Walk,
     /// Connections that ended, whose ends were not told yet.
     ended: VecDeque<Ended>,
+    /// Whether there may be more who said where they are than were heard at once.
+    pub(super) hears_more: bool,
 }
 
 impl Gateway {
@@ -163,6 +165,7 @@ impl Gateway {
             awake: BTreeSet::new(),
             walk: Walk::default(),
             ended: VecDeque::new(),
+            hears_more: false,
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
@@ -261,7 +264,7 @@ impl Gateway {
     /// attached waits for the next pass.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.last.is_none() || self.facts.neighbours != self.neighbours.found()
+        self.last.is_none() || !self.neighbours.are(&self.facts.neighbours)
     }
 
     /// Whether the maps are as the last change asked.
@@ -315,6 +318,14 @@ impl Gateway {
         Ok(words)
     }
 
+    /// When there is something to do for [`Self::reap`], [`Self::hear`] or the log; none: not before something changes.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let at_once = !self.ended.is_empty() || self.hears_more || self.dataplane.logs();
+        if at_once { Some(now) } else { self.walk.due(now) }
+    }
+
     /// Lets the reaper look at these records, and takes what it tells: of one pass there is room for all.
     /// Answers when the first flow that is left can be over; none: there is no flow.
     fn look_at(&mut self, pass: Pass) -> Result<Option<Duration>, ReconcileError> {
@@ -332,7 +343,7 @@ impl Gateway {
     /// knows or not: the state would be an old copy, and give out again what flows hold.
     fn check_generations(&self) -> Result<(), ReconcileError> {
         let known = self.leases.next_generation;
-        let all = self.dataplane.maps.endpoints.run(0..MAX_ENDPOINTS)?;
+        let all = self.dataplane.maps.endpoints.first(MAX_ENDPOINTS)?;
         if all.iter().any(|endpoint| endpoint.generation > known) { Err(ReconcileError::StateLost) } else { Ok(()) }
     }
 

@@ -48,16 +48,16 @@ impl Reader for Maps {
         self.mappings.all()
     }
     fn links(&self, count: u32) -> Result<Vec<Link>, MapError> {
-        self.links.run(0..count)
+        self.links.first(count)
     }
     fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError> {
-        self.endpoints.run(0..count)
+        self.endpoints.first(count)
     }
     fn backends(&self, count: u32) -> Result<Vec<Backend>, MapError> {
-        self.backends.run(0..count)
+        self.backends.first(count)
     }
     fn transit(&self, count: u32) -> Result<Vec<Transit>, MapError> {
-        self.transit.run(0..count)
+        self.transit.first(count)
     }
 }
 

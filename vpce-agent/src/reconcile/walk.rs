@@ -79,6 +79,11 @@ impl Walk {
         &mut self.due[chunks]
     }
 
+    /// When the next step has something to look at; none: it has no chunks.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        self.due.iter().map(|due| due.unwrap_or(now)).min()
+    }
+
     /// The records to look at in the next step.
     pub(super) fn step(&mut self, now: Instant) -> Vec<Pass> {
         let chunks = self.due.len();
@@ -160,6 +165,19 @@ mod tests {
             assert!(!looks_after(soonest, rests * 99 / 100), "{soonest:?}");
             assert!(looks_after(soonest, rests), "{soonest:?}");
         }
+    }
+
+    #[test]
+    fn a_step_is_due_as_soon_as_a_chunk_is() {
+        let (mut walk, start) = walk(2);
+        assert_eq!(Walk::default().due(start), None);
+        assert_eq!(walk.due(start), Some(start));
+        round(&mut walk, None, start);
+        assert_eq!(walk.due(start), Some(start + REST));
+        walk.wake(0..CHUNK, start);
+        assert_eq!(walk.due(start), Some(start));
+        round(&mut walk, Some(SHORTEST), start);
+        assert_eq!(walk.due(start), Some(start + SHORTEST));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Endpoints of one look at least; where there are more, a look is at a share of them.
-const LOOK_LEAST: usize = 256;
+const LOOK_LEAST: usize = 64;
 /// Counters of an endpoint.
 const STATS: usize = size_of::<Stats>() / 8;
 /// Numbers of endpoints from one that is read to the next, at most, for both to be read at once.
@@ -37,11 +37,6 @@ impl Seen {
     /// One of so many records.
     fn new(admission: AdmissionNow, slots: u32) -> Self {
         Self { admission, is_at_rest: admission.open == 0 && admission.spare == slots }
-    }
-
-    /// Whether it had no connection since: then it refused none, and its counters are what they were.
-    fn rests(self, now: AdmissionNow) -> bool {
-        self.is_at_rest && self.admission == now
     }
 }
 
@@ -68,7 +63,7 @@ impl Gateway {
         if self.reload_failed {
             self.alarms.see(Alarm::NotReloaded, None, now);
         }
-        let share = self.desired.endpoints.len().div_ceil(LOOKS).max(LOOK_LEAST);
+        let share = self.awake.len().div_ceil(LOOKS).max(LOOK_LEAST);
         let looked: Vec<u32> = self.awake.range(self.watch_next..).copied().take(share).collect();
         self.watch_next =
             looked.last().and_then(|last| self.awake.range(last + 1..).next()).copied().unwrap_or_default();
@@ -85,7 +80,10 @@ impl Gateway {
     }
 
     fn look_at_endpoint(&mut self, number: u32, stats: &[u64; STATS], now: Instant) {
-        self.awake.remove(&number);
+        // Without a connection it refuses none, and its counters stay what they are.
+        if self.seen[number as usize].is_none_or(|seen| seen.is_at_rest) {
+            self.awake.remove(&number);
+        }
         let Some(lease) = self.leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving) else {
             return;
         };
@@ -101,7 +99,7 @@ impl Gateway {
         let end = self.leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
         for (number, seen) in (0..end).zip(&mut self.seen) {
             let is = self.dataplane.maps.admission(number);
-            if seen.is_some_and(|seen| seen.rests(is)) {
+            if seen.is_some_and(|seen| seen.admission == is) {
                 continue;
             }
             let Some(lease) = self.leases.endpoints.get(&number) else { continue };
@@ -109,9 +107,7 @@ impl Gateway {
             if before.is_none_or(|before| before.admission.taken != is.taken) {
                 self.walk.wake(lease.block(), now);
             }
-            if lease.held == Held::Serving {
-                self.awake.insert(number);
-            }
+            self.awake.insert(number);
         }
     }
 
@@ -189,20 +185,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_rests_while_it_has_no_connection_and_takes_no_record() {
+    fn an_endpoint_rests_while_it_has_no_connection_and_all_its_records() {
         let rests = AdmissionNow { spare: 64, taken: 5, ..AdmissionNow::default() };
-        let seen = Seen::new(rests, 64);
-        assert!(seen.rests(rests));
-        for now in [
-            AdmissionNow { taken: 6, ..rests },
-            AdmissionNow { open: 1, ..rests },
-            AdmissionNow { spare: 63, ..rests },
-            AdmissionNow { peak: 1, ..rests },
-        ] {
-            assert!(!seen.rests(now), "{now:?}");
-        }
+        assert!(Seen::new(rests, 64).is_at_rest);
         for busy in [AdmissionNow { open: 1, ..rests }, AdmissionNow { spare: 63, ..rests }] {
-            assert!(!Seen::new(busy, 64).rests(busy), "{busy:?}");
+            assert!(!Seen::new(busy, 64).is_at_rest, "{busy:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use imbl::{OrdMap, OrdSet};
 
 use super::{
     BackendId, EndpointId, Limits, PermissionId, Resources, ServiceId, SubnetId, VpcId,
+    applied::Applied,
     index::Index,
     item::{Backend, Endpoint, Grant, Mapping, Owner, Place, Policy, Service},
     state::Consent,
@@ -34,7 +35,7 @@ impl Resources {
             backends: OrdMap::new(),
             quotas: OrdMap::new(),
             next_marker: FIRST_MARKER,
-            applied: OrdMap::new(),
+            applied: Applied::default(),
             on_standby: OrdSet::new(),
             dns_names: OrdMap::new(),
             index: Index::default(),
@@ -68,7 +69,7 @@ impl Resources {
         }
         let (services, endpoints) = (&new.services, &new.endpoints);
         let known = |id| services.contains_key(&ServiceId(id)) || endpoints.contains_key(&EndpointId(id));
-        new.applied = self.applied.iter().filter(|(id, _)| known(**id)).map(|(id, said)| (*id, said.clone())).collect();
+        new.applied = self.applied.of_those(known);
         new.changed.clone_from(&self.changed);
         new
     }

@@ -6,6 +6,7 @@
 
 mod addresses;
 pub mod answer;
+mod applied;
 mod check;
 mod id;
 mod index;
@@ -29,6 +30,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
+use self::{
+    applied::Applied,
+    index::Index,
+    item::{Backend, Endpoint, Quota, Service},
+    state::{Consent, EndpointState, ServiceState},
+    world::World,
+};
 pub use self::{
     check::Limits,
     id::{BackendId, EndpointId, PermissionId, RouteTableId, ServiceId, SubnetId, VpcId},
@@ -37,12 +45,6 @@ pub use self::{
     refusal::Refusal,
     row::{Key, RowError},
     time::Time,
-};
-use self::{
-    index::Index,
-    item::{Backend, Endpoint, Quota, Service},
-    state::{Consent, EndpointState, ServiceState},
-    world::World,
 };
 use super::rights::Caller;
 
@@ -60,8 +62,7 @@ pub struct Resources {
     quotas: OrdMap<String, Quota>,
     /// Number of the next endpoint; none is used twice.
     next_marker: u32,
-    /// What the dataplane said of services and endpoints: nothing, or why it couldn't take one.
-    applied: OrdMap<Uuid, Option<Arc<str>>>,
+    applied: Applied,
     /// Services that their standby backends answer for now.
     on_standby: OrdSet<ServiceId>,
     /// Domain names that the DNS has for endpoints.
@@ -81,7 +82,7 @@ impl Resources {
     pub fn set_applied(&mut self, id: Uuid, outcome: Result<(), String>) {
         let endpoint = self.endpoints.get(&EndpointId(id)).cloned();
         let was_active = endpoint.as_ref().is_some_and(|endpoint| self.is_active(endpoint));
-        self.applied.insert(id, outcome.err().map(Into::into));
+        self.applied.set(id, outcome);
         let Some(endpoint) = endpoint else { return };
         match (was_active, self.is_active(&endpoint)) {
             (false, true) => self.index.activate(endpoint.service),
@@ -141,7 +142,7 @@ impl Resources {
     fn drop_service(&mut self, id: ServiceId) {
         if let Some(service) = self.services.remove(&id) {
             self.index.remove_service(&service);
-            self.applied.remove(&id.0);
+            self.applied.forget(id.0);
             self.on_standby.remove(&id);
             self.note(Key::Service(id), service.owner.file.is_some());
         }
@@ -151,7 +152,7 @@ impl Resources {
         if let Some(endpoint) = self.endpoints.get(&id).cloned() {
             self.index.remove_endpoint(&endpoint, self.is_active(&endpoint));
             self.endpoints.remove(&id);
-            self.applied.remove(&id.0);
+            self.applied.forget(id.0);
             self.dns_names.remove(&id);
             self.note(Key::Endpoint(id), endpoint.owner.file.is_some());
         }
@@ -170,9 +171,9 @@ impl Resources {
         if service.deleting {
             return ServiceState::Deleting;
         }
-        match (self.check_service(service), self.applied.get(&service.id.0)) {
-            (Err(_), _) | (_, Some(Some(_))) => ServiceState::Failed,
-            (Ok(()), Some(None)) => ServiceState::Available,
+        match (self.check_service(service), self.applied.of(service.id.0)) {
+            (Err(_), _) | (_, Some(Err(_))) => ServiceState::Failed,
+            (Ok(()), Some(Ok(()))) => ServiceState::Available,
             (Ok(()), None) => ServiceState::Creating,
         }
     }
@@ -184,10 +185,10 @@ impl Resources {
         match endpoint.consent {
             Consent::Pending => EndpointState::PendingAcceptance,
             Consent::Rejected => EndpointState::Rejected,
-            Consent::Approved => match self.applied.get(&endpoint.id.0) {
+            Consent::Approved => match self.applied.of(endpoint.id.0) {
                 _ if self.check_wired(endpoint).is_err() => EndpointState::Failed,
-                Some(Some(_)) => EndpointState::Failed,
-                Some(None) => EndpointState::Accepted,
+                Some(Err(_)) => EndpointState::Failed,
+                Some(Ok(())) => EndpointState::Accepted,
                 None => EndpointState::Creating,
             },
         }
@@ -199,8 +200,7 @@ impl Resources {
 
     /// Why a service failed.
     fn service_error(&self, service: &Service) -> Option<String> {
-        let said = || self.applied.get(&service.id.0)?.as_deref().map(str::to_owned);
-        self.check_service(service).err().or_else(said)
+        self.check_service(service).err().or_else(|| self.applied.error(service.id.0))
     }
 
     /// Why an endpoint failed.
@@ -208,8 +208,7 @@ impl Resources {
         if self.endpoint_state(endpoint) != EndpointState::Failed {
             return None;
         }
-        let said = || self.applied.get(&endpoint.id.0)?.as_deref().map(str::to_owned);
-        self.check_wired(endpoint).err().or_else(said)
+        self.check_wired(endpoint).err().or_else(|| self.applied.error(endpoint.id.0))
     }
 }
 

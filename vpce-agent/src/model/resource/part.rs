@@ -105,7 +105,6 @@ impl Resources {
     /// The keys of what the dataplane could not take.
     #[must_use]
     pub fn refused(&self) -> Vec<Key> {
-        let refused = self.applied.iter().filter(|(_, outcome)| outcome.is_some());
         let key = |id: Uuid| {
             if self.services.contains_key(&ServiceId(id)) {
                 Key::Service(ServiceId(id))
@@ -113,7 +112,7 @@ impl Resources {
                 Key::Endpoint(EndpointId(id))
             }
         };
-        refused.map(|(id, _)| key(*id)).collect()
+        self.applied.refused().map(key).collect()
     }
 
     /// What the API made and can't be served, each with the reason.

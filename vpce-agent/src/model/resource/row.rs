@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{BackendId, EndpointId, Resources, ServiceId};
+use super::{BackendId, EndpointId, Resources, ServiceId, applied::Applied};
 use crate::model::Desired;
 
 /// What a row is of.
@@ -122,7 +121,7 @@ impl Resources {
             services.into_iter().map(|service: super::Service| (service.id, Arc::new(service))).collect();
         resources.endpoints =
             endpoints.into_iter().map(|endpoint: super::Endpoint| (endpoint.id, Arc::new(endpoint))).collect();
-        resources.applied = OrdMap::new();
+        resources.applied = Applied::default();
         Ok(resources.with_file(desired, at))
     }
 }

@@ -97,7 +97,7 @@ impl Resources {
         // Counted as it is until it is put again.
         if let Some(old) = self.endpoints.get(&endpoint.id).cloned() {
             let was_active = self.is_active(&old);
-            self.applied.remove(&old.id.0);
+            self.applied.forget(old.id.0);
             match (was_active, self.is_active(&old)) {
                 (false, true) => self.index.activate(old.service),
                 (true, false) => self.index.deactivate(old.service),
