@@ -29,6 +29,7 @@ pub unsafe trait Word: Copy + PartialEq {
     unsafe fn add(at: *mut Self, value: Self) -> Self;
     unsafe fn or(at: *mut Self, bits: Self);
     unsafe fn swap_if(at: *mut Self, old: Self, new: Self) -> Self;
+    #[must_use]
     fn negated(self) -> Self;
 }
 

@@ -31,7 +31,7 @@ impl Gateway {
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
         let heard: Vec<Heard> = iter::from_fn(|| self.dataplane.maps.heard.take()).take(HEAR_MOST).collect();
-        self.hears_more = heard.len() == HEAR_MOST;
+        self.heard = heard.len();
         for Heard { link, address, station } in heard {
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
@@ -40,6 +40,11 @@ impl Gateway {
             }
         }
         news
+    }
+
+    /// Whether there may be more than were heard at once.
+    pub(super) const fn hears_more(&self) -> bool {
+        self.heard == HEAR_MOST
     }
 
     /// Readable while somebody said where they are.

@@ -109,8 +109,8 @@ pub struct Gateway {
     pub(super) walk: Walk,
     /// Connections that ended, whose ends were not told yet.
     ended: VecDeque<Ended>,
-    /// Whether there may be more who said where they are than were heard at once.
-    pub(super) hears_more: bool,
+    /// How many were heard at once, the last time.
+    pub(super) heard: usize,
 }
 
 impl Gateway {
@@ -165,7 +165,7 @@ impl Gateway {
             awake: BTreeSet::new(),
             walk: Walk::default(),
             ended: VecDeque::new(),
-            hears_more: false,
+            heard: 0,
         };
         gateway.check_generations()?;
         // What ended while no agent ran is free for what is wanted now.
@@ -322,7 +322,7 @@ impl Gateway {
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let at_once = !self.ended.is_empty() || self.hears_more || self.dataplane.logs();
+        let at_once = !self.ended.is_empty() || self.hears_more() || self.dataplane.logs();
         if at_once { Some(now) } else { self.walk.due(now) }
     }
 

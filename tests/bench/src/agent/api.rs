@@ -160,7 +160,7 @@ fn first_packets(rig: &Rig, tenant: &Tenant, api: &mut Client, count: u32) -> Ve
 /// then.
 fn next_second() {
     let into = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set").subsec_nanos();
-    thread::sleep(Duration::from_secs(1) - Duration::from_nanos(into.into()));
+    thread::sleep(Duration::from_nanos((1_000_000_000 - into).into()));
 }
 
 /// Of sorted figures.
