@@ -322,8 +322,8 @@ impl Object {
             records.filter(|entry| *entry != 0).collect::<HashSet<_>>().len()
         };
         Held {
-            open: known().map(|(_, (_, admission))| admission.places.open()).collect(),
-            half_open: known().map(|(_, (_, admission))| admission.places.half_open()).collect(),
+            open: known().map(|(_, (_, admission))| admission.connections.open()).collect(),
+            half_open: known().map(|(_, (_, admission))| admission.connections.half_open()).collect(),
             free: known().map(free).collect(),
             flows: self.flows().len(),
             keys: self.keys().len(),

@@ -21,7 +21,7 @@ unsafe impl<T: Word> Sync for Atomic<T> {}
 /// What one instruction can change: `u32` and `u64`.
 ///
 /// # Safety
-/// Each function is one instruction on `at`, which is valid and aligned; as that of its name of [`Atomic`].
+/// Each function does what [`Atomic`] has under its name, by one instruction on `at`, which is valid and aligned.
 #[expect(missing_docs, clippy::missing_safety_doc, reason = "they are those of `Atomic`")]
 pub unsafe trait Word: Copy + PartialEq {
     unsafe fn load(at: *mut Self) -> Self;
@@ -29,8 +29,6 @@ pub unsafe trait Word: Copy + PartialEq {
     unsafe fn add(at: *mut Self, value: Self) -> Self;
     unsafe fn or(at: *mut Self, bits: Self);
     unsafe fn swap_if(at: *mut Self, old: Self, new: Self) -> Self;
-    #[must_use]
-    fn negated(self) -> Self;
 }
 
 #[cfg(target_arch = "bpf")]
@@ -80,10 +78,6 @@ mod imp {
                     // SAFETY: as the caller's.
                     unsafe { intrinsics::atomic_cxchg::<Self, BOTH, { AtomicOrdering::Acquire }>(at, old, new).0 }
                 }
-                #[inline(always)]
-                fn negated(self) -> Self {
-                    self.wrapping_neg()
-                }
             }
         };
     }
@@ -125,9 +119,6 @@ mod imp {
                         Ok(was) | Err(was) => was,
                     }
                 }
-                fn negated(self) -> Self {
-                    self.wrapping_neg()
-                }
             }
         };
     }
@@ -164,12 +155,6 @@ impl<T: Word> Atomic<T> {
     pub fn add(&self, value: T) -> T {
         // SAFETY: as in `load`.
         unsafe { T::add(self.0.get(), value) }
-    }
-
-    /// Subtracts, wrapping; answers the value before.
-    #[inline(always)]
-    pub fn sub(&self, value: T) -> T {
-        self.add(value.negated())
     }
 
     /// Sets bits.
@@ -232,7 +217,7 @@ mod tests {
     fn every_operation_answers_the_value_before() {
         let value = Atomic32::new(5);
         assert_eq!(value.add(3), 5);
-        assert_eq!(value.sub(1), 8);
+        assert_eq!(value.add(u32::MAX), 8);
         assert_eq!(value.swap_if(8, 9), Err(7));
         assert_eq!(value.swap_if(7, 9), Ok(()));
         assert_eq!(value.load(), 9);

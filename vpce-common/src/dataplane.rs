@@ -148,7 +148,7 @@ pub trait Dataplane: Sized {
     fn ended(&self, ended: &Ended);
     /// `BUCKETS`
     fn bucket(&self, number: u32) -> Option<&Bucket>;
-    /// [`Place::of`]
+    /// [`Place::of`]; without settings, where no packet gets as far as to have a key, any.
     #[inline(always)]
     fn place(&self, key: &FlowKey) -> Place {
         self.settings().map_or(Place::from_raw(0), |settings| Place::of(&settings.index, key))

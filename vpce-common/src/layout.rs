@@ -15,8 +15,10 @@ mod flow;
 mod messages;
 mod way;
 
+use core::mem::offset_of;
+
 pub use self::{
-    counts::{Admission, Pace, Places, Stats, Totals, Traffic},
+    counts::{Admission, Connections, Pace, Stats, Totals, Traffic},
     dial::{Client, Dialables, Dialled, Local, Mapping, Prefix},
     flow::{Bucket, Ends, Flow, FlowKey, Index, WAYS},
     messages::{Ended, Heard, Pass},
@@ -335,6 +337,9 @@ const _: () = {
     assert!(size_of::<Backend>() == 28);
     assert!(size_of::<Transit>() == 12);
     assert!(size_of::<Admission>() == 64);
+    // The agent reads it as words.
+    assert!(offset_of!(Admission, connections) == 0 && offset_of!(Admission, peak) == 8);
+    assert!(offset_of!(Admission, head) == 12 && offset_of!(Admission, tail) == 16);
     assert!(size_of::<FlowKey>() == 16);
     assert!(size_of::<Ends>() == 48);
     assert!(size_of::<Flow>() == 128);

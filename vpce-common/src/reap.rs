@@ -63,7 +63,7 @@ fn timer(endpoint: &Endpoint, admission: &Admission, state: u32, protocol: u16) 
     let always = |timer| (timer, timer);
     match tcp::timer(state) {
         _ if protocol == UDP.into() => always(endpoint.udp),
-        Timer::Opening if admission.places.half_open() > endpoint.limit / 2 => always(endpoint.opening / HASTE),
+        Timer::Opening if admission.connections.half_open() > endpoint.limit / 2 => always(endpoint.opening / HASTE),
         Timer::Opening => (endpoint.opening, endpoint.opening / HASTE),
         Timer::Established => always(endpoint.established),
         Timer::Closing => always(endpoint.closing),

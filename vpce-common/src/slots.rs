@@ -86,7 +86,7 @@ pub fn settle<D: Dataplane>(plane: &D, number: u32, slot: u32, change: Change) {
         // The record first: whoever gets the place finds a record.
         put(plane, endpoint, admission, slot);
     }
-    admission.places.give_back(change);
+    admission.connections.give_back(change);
 }
 
 /// Transit address, counted from the endpoint's first, and transit port of the `index`th record of a

@@ -63,8 +63,8 @@ impl Object {
         self.put("TRANSIT", plane.transit.iter().copied());
         let words = |admission: &Admission| {
             let mut words = [0u32; ADMISSION];
-            let Admission { places, peak, head, tail } = admission;
-            let counts = [places.open(), places.half_open(), peak.load(), head.load(), tail.load()];
+            let Admission { connections, peak, head, tail } = admission;
+            let counts = [connections.open(), connections.half_open(), peak.load(), head.load(), tail.load()];
             words.iter_mut().zip(counts).for_each(|(word, count)| *word = count);
             words
         };

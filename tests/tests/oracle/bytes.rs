@@ -122,7 +122,7 @@ fn assert_whole(plane: &HostPlane) {
         free.sort_unstable();
         let block: Vec<u32> = (endpoint.first_slot + 1..=endpoint.first_slot + endpoint.slots).collect();
         assert_eq!(free, block, "free records");
-        assert_eq!((admission.places.open(), admission.places.half_open()), (0, 0), "open connections");
+        assert_eq!((admission.connections.open(), admission.connections.half_open()), (0, 0), "open connections");
     }
 }
 

@@ -65,7 +65,8 @@ impl Gateway for Host {
             let flow = &self.0.flows[slot as usize];
             flow_state(&key, flow.state.load(), flow.ends())
         });
-        let counts = self.0.admissions.iter().map(|admission| (admission.places.open(), admission.places.half_open()));
+        let counts =
+            self.0.admissions.iter().map(|admission| (admission.connections.open(), admission.connections.half_open()));
         let totals = &self.0.totals;
         let ends = [&totals.packets_in, &totals.passed, &totals.forwarded, &totals.replied, &totals.answered];
         let totals = ends.into_iter().chain(&totals.dropped).map(Counter::get).collect();

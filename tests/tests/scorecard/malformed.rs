@@ -42,7 +42,7 @@ fn row_05_malformed_frames_end_as_the_host_says_and_none_leaves_untranslated() {
     let ends = on_two_cpus(&rig, |cpu| {
         let model = object.model();
         let ends = compare(&mut object.runner(), &model, &sides[cpu], cpu, frames / 2);
-        let open = model.admissions[sides[cpu].endpoint as usize].places.open();
+        let open = model.admissions[sides[cpu].endpoint as usize].connections.open();
         assert_eq!(object.open(sides[cpu].endpoint), open, "open connections");
         ends
     });

@@ -38,6 +38,8 @@ use crate::{
 
 /// The reaper looks at a share of the flow records this often, while one is due.
 const REAP: Duration = Duration::from_millis(50);
+/// And this often where none is: what was heard must not wait for ever, should a wake-up be lost.
+const AT_LEAST: Duration = Duration::from_secs(1);
 /// The file and the backends are looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
 /// Causes of alarms are looked for this often.
@@ -175,13 +177,13 @@ impl Agent {
         tracing::info!(config = %self.options.config.display(), "ready");
         let mut reaped = Instant::now();
         loop {
-            let due = self.gateway.due().map_or(reaped + WATCH, |due| due.clamp(reaped + REAP, reaped + WATCH));
+            let due = self.gateway.due().map_or(reaped + AT_LEAST, |due| due.clamp(reaped + REAP, reaped + AT_LEAST));
             tokio::select! {
                 () = sleep_until(due.into()) => {
+                    reaped = Instant::now();
                     self.reap();
                     // What was too much at once.
                     self.hear();
-                    reaped = Instant::now();
                 }
                 _ = look.tick() => self.look().await,
                 _ = watch.tick() => self.watch(),

@@ -73,7 +73,7 @@ impl Shape {
         Self { name, kind, key, value, entries, is_mappable: false }
     }
 
-    /// It begins on a page: the kernel lays entries on cache lines then, and the agent can read them as they are.
+    /// It begins on a page: the agent can read it as it is, and entries of whole cache lines begin on one.
     const fn mappable(self) -> Self {
         Self { is_mappable: true, ..self }
     }

@@ -211,11 +211,11 @@ impl<V: Pod> Numbered<V> {
         Shared::of(self.fd.as_fd(), entries).map_err(|errno| refused(self.name, "mmap")(errno.into()))
     }
 
-    /// So many values, from the first on; as [`Self::shared`].
+    /// The values with numbers below `count`; as [`Self::shared`].
     ///
     /// # Errors
     /// When the kernel refuses the read.
-    pub fn first(&self, count: u32) -> Result<Vec<V>, MapError> {
+    pub fn up_to(&self, count: u32) -> Result<Vec<V>, MapError> {
         if count == 0 {
             return Ok(Vec::new());
         }

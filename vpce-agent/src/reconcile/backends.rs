@@ -30,9 +30,10 @@ impl Gateway {
     /// Notes who said where they are; answers whether that is news. Of many only the first: call it again.
     pub fn hear(&mut self, now: Instant) -> bool {
         let mut news = false;
-        let heard: Vec<Heard> = iter::from_fn(|| self.dataplane.maps.heard.take()).take(HEAR_MOST).collect();
-        self.heard = heard.len();
-        for Heard { link, address, station } in heard {
+        self.heard = 0;
+        let heard = iter::from_fn(|| self.dataplane.maps.heard.take());
+        for Heard { link, address, station } in heard.take(HEAR_MOST) {
+            self.heard += 1;
             if self.neighbours.hear(link, address.into(), station, now) {
                 let address = Ipv4Addr::from(address);
                 tracing::info!(%address, mac = %station.mac, "backend found");

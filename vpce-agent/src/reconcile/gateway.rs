@@ -14,7 +14,9 @@ use vpce_common::{
 use super::{
     Entries, Facts, Reader as _,
     alarms::Alarms,
-    apply, compile, drifted, observe, plan,
+    apply,
+    awake::Awake,
+    compile, drifted, observe, plan,
     walk::{self, Walk},
     watch::{self, Seen},
     words::{self, Word},
@@ -99,13 +101,10 @@ pub struct Gateway {
     /// Whether the file that was read last could not be taken.
     pub(super) reload_failed: bool,
     /// How often causes of alarms were looked for.
-    pub(super) watched: usize,
-    /// Number of the endpoint to look at next for them.
-    pub(super) watch_next: u32,
+    pub(super) watched: u32,
     /// Endpoints at the last look for causes of alarms, by number.
     pub(super) seen: Vec<Option<Seen>>,
-    /// Endpoints that have connections, or had since they were looked at for alarms.
-    pub(super) awake: BTreeSet<u32>,
+    pub(super) awake: Awake,
     pub(super) walk: Walk,
     /// Connections that ended, whose ends were not told yet.
     ended: VecDeque<Ended>,
@@ -160,9 +159,8 @@ impl Gateway {
             alarms,
             reload_failed: false,
             watched: 0,
-            watch_next: 0,
             seen: vec![None; MAX_ENDPOINTS as usize],
-            awake: BTreeSet::new(),
+            awake: Awake::default(),
             walk: Walk::default(),
             ended: VecDeque::new(),
             heard: 0,
@@ -343,7 +341,7 @@ impl Gateway {
     /// knows or not: the state would be an old copy, and give out again what flows hold.
     fn check_generations(&self) -> Result<(), ReconcileError> {
         let known = self.leases.next_generation;
-        let all = self.dataplane.maps.endpoints.first(MAX_ENDPOINTS)?;
+        let all = self.dataplane.maps.endpoints.up_to(MAX_ENDPOINTS)?;
         if all.iter().any(|endpoint| endpoint.generation > known) { Err(ReconcileError::StateLost) } else { Ok(()) }
     }
 

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod apply;
+mod awake;
 mod backends;
 mod compile;
 mod differences;

@@ -48,16 +48,16 @@ impl Reader for Maps {
         self.mappings.all()
     }
     fn links(&self, count: u32) -> Result<Vec<Link>, MapError> {
-        self.links.first(count)
+        self.links.up_to(count)
     }
     fn endpoints(&self, count: u32) -> Result<Vec<Endpoint>, MapError> {
-        self.endpoints.first(count)
+        self.endpoints.up_to(count)
     }
     fn backends(&self, count: u32) -> Result<Vec<Backend>, MapError> {
-        self.backends.first(count)
+        self.backends.up_to(count)
     }
     fn transit(&self, count: u32) -> Result<Vec<Transit>, MapError> {
-        self.transit.first(count)
+        self.transit.up_to(count)
     }
 }
 

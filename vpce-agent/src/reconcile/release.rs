@@ -55,7 +55,7 @@ impl Gateway {
             let entry = self.dataplane.maps.endpoints.get(number)?;
             let now = self.dataplane.maps.admission(number);
             let closed = entry.accepted == 0 && entry.generation == lease.generation;
-            if entry.slots == 0 || (closed && now.open == 0 && now.spare == lease.slots) {
+            if entry.slots == 0 || (closed && now.open == 0 && now.half_open == 0 && now.spare == lease.slots) {
                 ended.insert(number);
             }
         }

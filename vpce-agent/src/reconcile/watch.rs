@@ -7,6 +7,7 @@ use vpce_common::{layout::Stats, reason::DropReason};
 use super::{
     Gateway,
     alarms::{Alarm, Alarms, Counts, Drops},
+    awake::LOOKS,
 };
 use crate::{
     maps::{AdmissionNow, MAX_ENDPOINTS, MAX_LINKS, MapError, Maps},
@@ -17,14 +18,12 @@ use crate::{
     },
 };
 
-/// Endpoints of one look at least; where there are more, a look is at a share of them.
-const LOOK_LEAST: usize = 64;
+/// What all endpoints take together is counted at each look of so few.
+const FEW: usize = 256;
 /// Counters of an endpoint.
 const STATS: usize = size_of::<Stats>() / 8;
 /// Numbers of endpoints from one that is read to the next, at most, for both to be read at once.
 const BETWEEN: u32 = 16;
-/// Looks until every endpoint was looked at, at most.
-const LOOKS: usize = 4;
 
 /// An endpoint at the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,8 @@ pub(super) struct Seen {
 impl Seen {
     /// One of so many records.
     fn new(admission: AdmissionNow, slots: u32) -> Self {
-        Self { admission, is_at_rest: admission.open == 0 && admission.spare == slots }
+        let AdmissionNow { open, half_open, spare, .. } = admission;
+        Self { admission, is_at_rest: open == 0 && half_open == 0 && spare == slots }
     }
 }
 
@@ -48,7 +48,7 @@ impl Gateway {
     pub fn watch(&mut self, now: Instant) -> Result<(), MapError> {
         self.alarms.internal(internal(&self.dataplane.maps)?, now);
         // It counts all of them: of many once in as many looks as all of them take.
-        if self.desired.endpoints.len() <= LOOK_LEAST || self.watched.is_multiple_of(LOOKS) {
+        if self.desired.endpoints.len() <= FEW || self.watched.is_multiple_of(LOOKS) {
             for alarm in self.exhausted() {
                 self.alarms.see(alarm, None, now);
             }
@@ -63,10 +63,7 @@ impl Gateway {
         if self.reload_failed {
             self.alarms.see(Alarm::NotReloaded, None, now);
         }
-        let share = self.awake.len().div_ceil(LOOKS).max(LOOK_LEAST);
-        let looked: Vec<u32> = self.awake.range(self.watch_next..).copied().take(share).collect();
-        self.watch_next =
-            looked.last().and_then(|last| self.awake.range(last + 1..).next()).copied().unwrap_or_default();
+        let looked = self.awake.turn(self.numbers_end());
         // Those between two that are awake cost less than another call, if they are few.
         for run in looked.chunk_by(|one, next| next - one <= BETWEEN) {
             let (&[first, ..], &[.., last]) = (run, run) else { continue };
@@ -82,7 +79,7 @@ impl Gateway {
     fn look_at_endpoint(&mut self, number: u32, stats: &[u64; STATS], now: Instant) {
         // Without a connection it refuses none, and its counters stay what they are.
         if self.seen[number as usize].is_none_or(|seen| seen.is_at_rest) {
-            self.awake.remove(&number);
+            self.awake.rest(number);
         }
         let Some(lease) = self.leases.endpoints.get(&number).filter(|lease| lease.held == Held::Serving) else {
             return;
@@ -96,8 +93,7 @@ impl Gateway {
     /// Notes which endpoints have connections, or had since the last time, and has the reaper look at the records of
     /// those that took one. For once a second.
     pub fn wake(&mut self, now: Instant) {
-        let end = self.leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1);
-        for (number, seen) in (0..end).zip(&mut self.seen) {
+        for (number, seen) in (0..self.numbers_end()).zip(&mut self.seen) {
             let is = self.dataplane.maps.admission(number);
             if seen.is_some_and(|seen| seen.admission == is) {
                 continue;
@@ -107,8 +103,13 @@ impl Gateway {
             if before.is_none_or(|before| before.admission.taken != is.taken) {
                 self.walk.wake(lease.block(), now);
             }
-            self.awake.insert(number);
+            self.awake.wake(number);
         }
+    }
+
+    /// After the last number of an endpoint.
+    fn numbers_end(&self) -> u32 {
+        self.leases.endpoints.last_key_value().map_or(0, |(number, _)| number + 1)
     }
 
     /// Whether the file that was read last could not be taken.
@@ -188,7 +189,8 @@ mod tests {
     fn an_endpoint_rests_while_it_has_no_connection_and_all_its_records() {
         let rests = AdmissionNow { spare: 64, taken: 5, ..AdmissionNow::default() };
         assert!(Seen::new(rests, 64).is_at_rest);
-        for busy in [AdmissionNow { open: 1, ..rests }, AdmissionNow { spare: 63, ..rests }] {
+        let with = |open, half_open, spare| AdmissionNow { open, half_open, spare, ..rests };
+        for busy in [with(1, 0, 64), with(0, 1, 64), with(0, 0, 63)] {
             assert!(!Seen::new(busy, 64).is_at_rest, "{busy:?}");
         }
     }

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Admission {
     /// Open connections now, and half-open ones.
-    pub places: Places,
+    pub connections: Connections,
     /// Most open connections at once.
     pub peak: Atomic32,
     /// Ring position of the next record to take; equal to `tail`: none.
@@ -28,13 +28,13 @@ pub struct Admission {
 /// complete: one word, so that a connection takes and gives back both by one instruction.
 #[repr(transparent)]
 #[derive(Debug, Default)]
-pub struct Places(Atomic64);
+pub struct Connections(Atomic64);
 
 /// One half-open connection.
 const HALF_OPEN: u64 = 1 << 32;
 
 #[expect(clippy::cast_possible_truncation, reason = "halves")]
-impl Places {
+impl Connections {
     /// Open connections now.
     #[inline(always)]
     pub fn open(&self) -> u32 {
@@ -58,7 +58,7 @@ impl Places {
             if now as u32 >= limit {
                 return Err(DropReason::LimitReached);
             }
-            match self.0.swap_if(now, now + places(true, half_open)) {
+            match self.0.swap_if(now, now + word(true, half_open)) {
                 Ok(()) => return Ok(now as u32 + 1),
                 Err(other) => now = other,
             }
@@ -69,12 +69,12 @@ impl Places {
     /// Gives back what a change of state says.
     #[inline(always)]
     pub fn give_back(&self, change: Change) {
-        self.0.sub(places(change.closed, change.left_half_open));
+        self.0.add(word(change.closed, change.left_half_open).wrapping_neg());
     }
 }
 
 #[inline(always)]
-const fn places(open: bool, half_open: bool) -> u64 {
+const fn word(open: bool, half_open: bool) -> u64 {
     open as u64 + half_open as u64 * HALF_OPEN
 }
 
@@ -140,21 +140,21 @@ mod tests {
 
     #[test]
     fn a_connection_gives_back_what_it_took_whichever_way_it_ends() {
-        let places = Places::default();
-        let counts = |places: &Places| (places.open(), places.half_open());
-        assert_eq!(places.take(2, true), Ok(1));
-        assert_eq!(places.take(2, false), Ok(2));
-        assert_eq!(places.take(2, true), Err(DropReason::LimitReached));
-        assert_eq!(counts(&places), (2, 1));
+        let connections = Connections::default();
+        let counts = |of: &Connections| (of.open(), of.half_open());
+        assert_eq!(connections.take(2, true), Ok(1));
+        assert_eq!(connections.take(2, false), Ok(2));
+        assert_eq!(connections.take(2, true), Err(DropReason::LimitReached));
+        assert_eq!(counts(&connections), (2, 1));
         let answered = OPEN | ANSWERED;
-        places.give_back(Change::between(answered, answered | ESTABLISHED));
-        assert_eq!(counts(&places), (2, 0));
-        places.give_back(Change::between(answered | ESTABLISHED, answered | ESTABLISHED | RESET));
-        assert_eq!(counts(&places), (1, 0));
-        assert_eq!(places.take(2, true), Ok(2));
-        places.give_back(Change::between(OPEN, OPEN | RESET));
-        assert_eq!(counts(&places), (1, 0));
-        places.give_back(Change::NONE);
-        assert_eq!(counts(&places), (1, 0));
+        connections.give_back(Change::between(answered, answered | ESTABLISHED));
+        assert_eq!(counts(&connections), (2, 0));
+        connections.give_back(Change::between(answered | ESTABLISHED, answered | ESTABLISHED | RESET));
+        assert_eq!(counts(&connections), (1, 0));
+        assert_eq!(connections.take(2, true), Ok(2));
+        connections.give_back(Change::between(OPEN, OPEN | RESET));
+        assert_eq!(counts(&connections), (1, 0));
+        connections.give_back(Change::NONE);
+        assert_eq!(counts(&connections), (1, 0));
     }
 }

@@ -225,6 +225,6 @@ impl Flow {
     pub unsafe fn set_ends(&self, ends: Ends) {
         // SAFETY: the caller's promise.
         unsafe { *self.ends.get() = ends }
-        self.epoch.forget();
+        self.epoch.forget_taken();
     }
 }

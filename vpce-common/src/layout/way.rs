@@ -61,8 +61,15 @@ impl Epoch {
     /// What is known holds no longer, nor what is just being written.
     #[inline(always)]
     pub(crate) fn forget(&self) {
+        self.0.or(FORGOTTEN);
+    }
+
+    /// The same for who took the record, who need not do it twice: the compare-and-swap by which it was taken keeps the
+    /// order that else the instruction keeps.
+    #[inline(always)]
+    pub(crate) fn forget_taken(&self) {
         if self.0.load() & FORGOTTEN == 0 {
-            self.0.or(FORGOTTEN);
+            self.forget();
         }
     }
 }

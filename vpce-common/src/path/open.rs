@@ -57,12 +57,12 @@ pub(super) fn open<D: Dataplane, T: Transport>(
     let server = if backend.address == Be32::new(0) { key.endpoint } else { backend.address };
     let admission = plane.admission(number).ok_or_else(internal)?;
     let bits = T::BEGINS;
-    let open = admission.places.take(endpoint.limit, state::half_open(bits)).map_err(refused)?;
+    let open = admission.connections.take(endpoint.limit, state::half_open(bits)).map_err(refused)?;
     note_peak(admission, open);
     let slot = match slots::take(plane, &endpoint, admission) {
         Ok(slot) => slot,
         Err(reason) => {
-            admission.places.give_back(Change::between(bits, 0));
+            admission.connections.give_back(Change::between(bits, 0));
             return Err(refused(reason));
         }
     };

@@ -15,10 +15,15 @@ pub(super) struct Applied {
 
 impl Applied {
     pub(super) fn set(&mut self, id: Uuid, outcome: Result<(), String>) {
-        self.forget(id);
         match outcome {
-            Ok(()) => drop(self.taken.insert(id)),
-            Err(why) => drop(self.refused.insert(id, why.into())),
+            Ok(()) => {
+                self.refused.remove(&id);
+                self.taken.insert(id);
+            }
+            Err(why) => {
+                self.taken.remove(&id);
+                self.refused.insert(id, why.into());
+            }
         }
     }
 
@@ -51,5 +56,28 @@ impl Applied {
             taken: self.taken.iter().copied().filter(|id| known(*id)).collect(),
             refused: self.refused.iter().filter(|(id, _)| known(**id)).map(|(id, why)| (*id, why.clone())).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_last_counts_and_what_was_refused_is_told_apart() {
+        let [one, other] = [1, 2].map(Uuid::from_u128);
+        let mut applied = Applied::default();
+        let refused = |applied: &Applied| applied.refused().collect::<Vec<_>>();
+        assert_eq!(applied.of(one), None);
+        applied.set(one, Err("no room".to_owned()));
+        applied.set(other, Ok(()));
+        assert_eq!((applied.of(one), applied.of(other)), (Some(Err("no room")), Some(Ok(()))));
+        assert_eq!(refused(&applied), [one]);
+        applied.set(one, Ok(()));
+        applied.set(other, Err("none either".to_owned()));
+        assert_eq!((applied.of(one), refused(&applied)), (Some(Ok(())), vec![other]));
+        assert!(refused(&applied.of_those(|id| id == one)).is_empty());
+        applied.forget(other);
+        assert_eq!((applied.of(other), applied.error(other)), (None, None));
     }
 }

@@ -187,5 +187,5 @@ fn connect(plane: &HostPlane, port: u16) -> u16 {
 }
 
 fn open(plane: &HostPlane) -> u32 {
-    plane.admissions[0].places.open()
+    plane.admissions[0].connections.open()
 }

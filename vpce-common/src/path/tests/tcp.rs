@@ -326,10 +326,10 @@ fn who_forged_the_syn_establishes_nothing_and_keeps_nothing() {
         assert!(forward(&plane, 1, Tcp { flags: "A", seq: 1001, ack }, b"x").is_ok());
         assert!(forward(&plane, 1, Tcp { flags: "", seq: 1001, ack }, b"x").is_ok());
     }
-    assert_eq!(plane.admissions[0].places.half_open(), 1);
+    assert_eq!(plane.admissions[0].connections.half_open(), 1);
     plane.jiffies.set(100);
     plane.reap();
-    assert_eq!((open(&plane), plane.admissions[0].places.half_open()), (0, 0));
+    assert_eq!((open(&plane), plane.admissions[0].connections.half_open()), (0, 0));
 }
 
 #[test]

@@ -245,7 +245,7 @@ fn both_ends_are_told_of_an_established_flow_that_expires_with_what_they_expect_
 #[test]
 fn half_open_connections_hurry_only_while_they_hold_more_than_half_of_the_limit() {
     let plane = plane();
-    let half_open = |plane: &HostPlane| plane.admissions[0].places.half_open();
+    let half_open = |plane: &HostPlane| plane.admissions[0].connections.half_open();
     connect(&plane, 1);
     assert!(forward(&plane, 2, SYN, &[]).is_ok());
     assert_eq!(half_open(&plane), 1);
